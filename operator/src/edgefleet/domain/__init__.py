@@ -1,0 +1,1 @@
+"""Decisions, and nothing else: pure, deterministic, standard library only. Time comes in as an argument."""

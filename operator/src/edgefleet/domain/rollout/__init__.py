@@ -1,0 +1,1 @@
+"""Which devices get which version, when."""
