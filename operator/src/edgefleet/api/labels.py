@@ -1,13 +1,13 @@
 """Labels and selectors, checked as Kubernetes checks them. Must not know any kind."""
 
 import re
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, cast
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from edgefleet.api.rules import CEL_KEY, Rule, matches, quote
-from edgefleet.api.structure import ListKind, Section, items
+from edgefleet.api.structure import WITHOUT_NULLS, ListKind, Section, items
 
 _QUALIFIED: Final = r"([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]"
 _PREFIX: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
@@ -64,7 +64,7 @@ class _LabelMap:
         return handler(schema) | {CEL_KEY: [self.rule.to_crd()]}
 
 
-LabelMap = Annotated[dict[str, LabelValue], Field(min_length=1, max_length=16), _LabelMap()]
+LabelMap = Annotated[dict[str, LabelValue], Field(min_length=1, max_length=16), _LabelMap(), WITHOUT_NULLS]
 
 
 class SelectorRequirement(Section):
@@ -105,6 +105,13 @@ class Selector(Section):
     """Requirements that must all hold."""
 
 
+def _empty_for_null(given: Any) -> Any:
+    """Metadata is a Go map of strings, where null reads as the empty string."""
+    if isinstance(given, dict):
+        return {key: "" if value is None else value for key, value in cast("dict[str, Any]", given).items()}
+    return given
+
+
 class MetadataLabels:
     """Metadata of `metadata.labels` and `metadata.annotations`: the server's own checks."""
 
@@ -123,4 +130,5 @@ class MetadataLabels:
                     raise PydanticCustomError("label", "{value} is not a valid label value", {"value": repr(value)})
             return given
 
-        return core_schema.no_info_after_validator_function(check, handler(source))
+        checked = core_schema.no_info_after_validator_function(check, handler(source))
+        return core_schema.no_info_before_validator_function(_empty_for_null, checked)

@@ -15,7 +15,7 @@ from edgefleet.api.scalars import ObservedGeneration, StatusTime, Word
 from edgefleet.api.structure import ListKind, Section, items
 
 GROUP: Final = "edgefleet.io"
-API_VERSION: Final = f"{GROUP}/v1alpha1"
+API_VERSION: Final = "edgefleet.io/v1alpha1"
 
 TokenName = Literal["approve", "retry", "resume", "unquarantine", "commission"]
 """Break-glass annotations `edgefleet.io/<name>`: a new value asks once; the last one handled stands in status."""
@@ -128,9 +128,12 @@ class Resource(Section):
 
     definition: ClassVar[Definition]
 
-    api_version: str
-    kind: str
     metadata: ObjectMeta
+
+    def to_json_object(self) -> dict[str, Any]:
+        """Returns the object as JSON, its parts in the usual order."""
+        written = super().to_json_object()
+        return {part: written[part] for part in ("apiVersion", "kind", "metadata", "spec", "status") if part in written}
 
     @property
     def where(self) -> str:

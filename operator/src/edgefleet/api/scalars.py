@@ -35,7 +35,8 @@ Generation = Annotated[int, Field(ge=0, le=INT64_EXACT), INTEGRAL]
 ObservedGeneration = Annotated[int, Field(ge=-1, le=INT64_EXACT), INTEGRAL]
 ZeroPoint = Annotated[int, Field(ge=-32768, le=32767), INTEGRAL]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Number = Annotated[float, Field(ge=-1e300, le=1e300, allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+"""Any figure. The API server reads bounds as int64 where the value is whole, so a wider bound would refuse 1."""
 
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
 ShortText = Annotated[str, Field(min_length=1, max_length=253)]
@@ -174,13 +175,13 @@ class _IntOrString:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def check(value: Any) -> int | str:
-            number = _integral(value)
-            if isinstance(number, bool) or not isinstance(number, int | str):
+            # Unlike an integer, such a field takes no 5.0: the API server's CEL knows it as neither type.
+            if isinstance(value, bool) or not isinstance(value, int | str):
                 raise PydanticCustomError("int_or_string", "must be a whole number or a string")
-            if isinstance(number, str) and len(number) > self.max_length:
+            if isinstance(value, str) and len(value) > self.max_length:
                 raise PydanticCustomError("too_long", "must have at most {most} characters", {"most": self.max_length})
-            self.rule.enforce(number)
-            return number
+            self.rule.enforce(value)
+            return value
 
         return core_schema.no_info_plain_validator_function(check)
 

@@ -1,11 +1,11 @@
 """The base of every API model, and how lists behave under server-side apply. Must not know any kind."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -19,6 +19,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from edgefleet.api.rules import CEL_KEY, Rule, TransitionRule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Section(BaseModel):
@@ -48,7 +51,8 @@ class Section(BaseModel):
     def _drop_nulls(cls, given: Any) -> Any:
         if isinstance(given, dict):
             fields = cast("dict[str, Any]", given)
-            return {key: value for key, value in fields.items() if value is not None}
+            known = {field.alias for field in cls.model_fields.values()}
+            return {key: value for key, value in fields.items() if value is not None or key not in known}
         return given
 
     @model_validator(mode="after")
@@ -93,6 +97,16 @@ def items(at_most: int, at_least: int = 1) -> Any:
     return Field(strict=False, min_length=at_least, max_length=at_most)
 
 
+def _without_nulls(given: Any) -> Any:
+    if isinstance(given, dict):
+        return {key: value for key, value in cast("dict[str, Any]", given).items() if value is not None}
+    return given
+
+
+WITHOUT_NULLS: Final = BeforeValidator(_without_nulls)
+"""Metadata of every map: an entry that is null is no entry, as on the API server."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListKind:
     """Metadata of a list: how server-side apply merges it, and with "map" or "set" that its members are unique."""
@@ -104,11 +118,11 @@ class ListKind:
         """Refuses members that repeat, as the API server does."""
 
         def check(value: tuple[Any, ...]) -> tuple[Any, ...]:
-            seen: set[Any] = set()
+            seen: set[tuple[Any, ...]] = set()
             for member in value:
-                key = tuple(getattr(member, name) for name in self._attributes()) if self.keys else member
+                key = tuple(getattr(member, name) for name in self._attributes()) if self.keys else (member,)
                 if key in seen:
-                    said = ", ".join(str(part) for part in (key if isinstance(key, tuple) else (key,)))
+                    said = ", ".join(str(part) for part in key)
                     raise PydanticCustomError("duplicate", "{said} is listed twice", {"said": said})
                 seen.add(key)
             return value

@@ -90,7 +90,7 @@ def build_crd(kind: type[Resource]) -> dict[str, Any]:
 class _Dumper(yaml.SafeDumper):
     """Block style without aliases, so that a diff shows what changed."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's name
         return True
 
 

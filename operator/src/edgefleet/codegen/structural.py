@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from edgefleet.api.rules import CEL_KEY
+from edgefleet.api.scalars import INT64_EXACT
 
 Node = dict[str, Any]
 
@@ -107,6 +108,9 @@ class _Walk:
             out["format"] = "int64"
         if out.get("format", "date-time") not in _FORMATS | {"int64"}:
             raise UnsupportedConstructError(path, f"format {out['format']}")
+        for bound in ("minimum", "maximum", "exclusiveMinimum"):
+            if abs(out.get(bound, 0)) > INT64_EXACT:
+                raise UnsupportedConstructError(path, f"{bound} {out[bound]}: the API server keeps it in an int64")
         if "exclusiveMinimum" in out:
             out["minimum"], out["exclusiveMinimum"] = out["exclusiveMinimum"], True
         return out

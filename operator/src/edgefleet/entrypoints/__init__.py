@@ -1,0 +1,1 @@
+"""Where the program is started: the command line, the operator, the dashboard."""

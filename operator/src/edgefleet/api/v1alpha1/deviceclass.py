@@ -10,7 +10,7 @@ from pydantic import Field
 from edgefleet.api.labels import LabelKey, LabelValue
 from edgefleet.api.rules import Rule, matches
 from edgefleet.api.scalars import INTEGRAL, Bytes, Text, Word
-from edgefleet.api.structure import ListKind, Section, items
+from edgefleet.api.structure import WITHOUT_NULLS, ListKind, Section, items
 
 CONFIG_LABEL: Final = "edgefleet.io/config"
 CONFIG_VALUE: Final = "device-classes"
@@ -82,5 +82,5 @@ class DeviceClass(Section):
     """How far golden vectors may be off, in steps of the quantized output; exact when absent."""
     pod: Pod | None = None
     """The inference pod."""
-    labels: Annotated[dict[str, LabelValue], Field(min_length=1, max_length=16)] | None = None
+    labels: Annotated[dict[str, LabelValue], Field(min_length=1, max_length=16), WITHOUT_NULLS] | None = None
     """Labels for people and dashboards."""

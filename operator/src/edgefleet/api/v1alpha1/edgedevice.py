@@ -38,7 +38,7 @@ from edgefleet.api.scalars import (
     Word,
     seconds,
 )
-from edgefleet.api.structure import ListKind, Section, items
+from edgefleet.api.structure import WITHOUT_NULLS, ListKind, Section, items
 from edgefleet.api.windows import Window
 from edgefleet.contracts import formats
 
@@ -136,7 +136,7 @@ class Toleration(Section):
     """How long a NoExecute taint is tolerated; for ever when absent."""
 
 
-NodeSelector = Annotated[dict[str, LabelValue], Field(min_length=1, max_length=16)]
+NodeSelector = Annotated[dict[str, LabelValue], Field(min_length=1, max_length=16), WITHOUT_NULLS]
 Tolerations = Annotated[tuple[Toleration, ...], items(16), ListKind("atomic")]
 
 

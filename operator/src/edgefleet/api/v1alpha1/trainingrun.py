@@ -31,7 +31,7 @@ from edgefleet.api.scalars import (
     StatusVersion,
     Word,
 )
-from edgefleet.api.structure import ListKind, Section, items
+from edgefleet.api.structure import WITHOUT_NULLS, ListKind, Section, items
 from edgefleet.api.v1alpha1.edgedevice import NodeSelector, Tolerations
 from edgefleet.api.windows import TimeZone
 
@@ -161,9 +161,9 @@ class QualityGate(Section):
 class Resources(Section):
     """CPU, memory and devices of a Job's container."""
 
-    requests: Annotated[dict[str, Quantity], Field(min_length=1, max_length=8)] | None = None
+    requests: Annotated[dict[str, Quantity], Field(min_length=1, max_length=8), WITHOUT_NULLS] | None = None
     """What the scheduler sets aside."""
-    limits: Annotated[dict[str, Quantity], Field(min_length=1, max_length=8)] | None = None
+    limits: Annotated[dict[str, Quantity], Field(min_length=1, max_length=8), WITHOUT_NULLS] | None = None
     """What it may use at most."""
 
 

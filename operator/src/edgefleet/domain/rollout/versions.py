@@ -112,26 +112,30 @@ def _parse_comparator(text: str) -> _Bounds:
     major, minor, patch = (_number(part) for part in parts)
     minor = None if major is None else minor
     patch = None if minor is None else patch
-    named = prerelease is not None and patch is not None
-    low = Version(major or 0, minor or 0, patch or 0, tuple(prerelease.split(".")) if named else ())
+    words = tuple(prerelease.split(".")) if prerelease and patch is not None else ()
+    low = Version(major or 0, minor or 0, patch or 0, words)
+    named = bool(words)
     bottom, above = Version(0, 0, 0, _LOWEST), None if major is None else _next(major, minor, patch)
     if patch is not None:
-        above = Version(*low.core, (*low.prerelease, "0")) if named else Version(low.major, low.minor, low.patch + 1, _LOWEST)
+        above = (
+            Version(*low.core, (*low.prerelease, "0"))
+            if named
+            else Version(low.major, low.minor, low.patch + 1, _LOWEST)
+        )
+    # Nothing is above any number at all: the empty span.
+    over = (bottom, bottom, False) if above is None else (above, None, False)
     spans: dict[str | None, tuple[Version, Version | None, bool]] = {
         None: (low, above, False),
         "=": (low, above, False),
         "!=": (low, above, True),
+        ">": over,
         ">=": (low, None, False),
         "<": (bottom, low, False),
         "<=": (bottom, above, False),
         "~": (low, None if major is None else _next(major, minor), False),
         "^": (low, None if major is None else _caret_end(low, minor, patch), False),
     }
-    if sign == ">":
-        span = (bottom, bottom, False) if above is None else (above, None, False)
-    else:
-        span = spans[sign]
-    return _Bounds(*span, names_prerelease=named)
+    return _Bounds(*spans[sign], names_prerelease=named)
 
 
 @dataclass(frozen=True, slots=True)

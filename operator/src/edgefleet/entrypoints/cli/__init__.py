@@ -1,0 +1,1 @@
+"""The `edgefleet` command line, also installed as the kubectl plug-in `kubectl edgefleet`."""

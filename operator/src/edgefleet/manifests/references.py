@@ -1,0 +1,126 @@
+"""Whether what objects name exists: classes, versions, rings. Must not judge whether things fit each other."""
+
+from collections.abc import Iterator
+
+from edgefleet.domain.rollout.versions import Version, VersionRange
+from edgefleet.manifests.findings import Finding
+from edgefleet.manifests.fleet import Fleet, Ring, name_some
+
+
+def check_references(fleet: Fleet) -> Iterator[Finding]:
+    """Yields what is named and not declared, and what is declared twice."""
+    yield from _check_twice(fleet)
+    yield from _check_classes(fleet)
+    yield from _check_pins(fleet)
+    for ring in fleet.rings.values():
+        yield from _check_ring_version(fleet, ring)
+        yield from _check_ring_order(fleet, ring)
+    yield from _check_cycles(fleet)
+
+
+def _check_twice(fleet: Fleet) -> Iterator[Finding]:
+    seen: dict[tuple[str, str, str], str] = {}
+    devices: dict[str, str] = {}
+    for declared in fleet.declarations.objects:
+        resource, place = declared.resource, declared.manifest.place()
+        key = (resource.definition.kind, resource.metadata.namespace or "", resource.metadata.name)
+        here = f"{place.file}:{place.line}"
+        if key in seen:
+            yield declared.find("declared-once", f"is declared twice; first at {seen[key]}", ("metadata", "name"))
+        elif resource.definition.kind == "EdgeDevice" and resource.metadata.name in devices:
+            message = f"a device id is unique in the cluster, whatever the namespace; first at {devices[key[2]]}"
+            yield declared.find("device-id-unique", message, ("metadata", "name"))
+        seen.setdefault(key, here)
+        if resource.definition.kind == "EdgeDevice":
+            devices.setdefault(resource.metadata.name, here)
+
+
+def _check_classes(fleet: Fleet) -> Iterator[Finding]:
+    """A class may be declared in another repository; where this one declares classes, a missing one is a mistake."""
+    complete = fleet.declarations.has_class_maps
+    known = name_some(fleet.classes, 8) or "none"
+    message = "device class {name} is not declared here" + (f"; declared are {known}" if complete else "")
+    for device in fleet.devices:
+        name = device.object.spec.device_class
+        if name not in fleet.classes:
+            path = ("spec", "deviceClass")
+            yield device.declared.find("class-exists", message.format(name=name), path, warning=not complete)
+    for run, declared in fleet.runs:
+        for index, name in enumerate(run.spec.pipeline.device_classes):
+            if name not in fleet.classes:
+                path = ("spec", "pipeline", "deviceClasses", index)
+                yield declared.find("class-exists", message.format(name=name), path, warning=not complete)
+    for models in fleet.versions.values():
+        for version, declared in models.values():
+            for index, artifact in enumerate(version.spec.artifacts):
+                if artifact.device_class not in fleet.classes:
+                    path = ("spec", "artifacts", index, "deviceClass")
+                    said = message.format(name=artifact.device_class)
+                    yield declared.find("class-exists", said, path, warning=True)
+
+
+def _check_pins(fleet: Fleet) -> Iterator[Finding]:
+    for device in fleet.devices:
+        pin = device.object.spec.pin
+        namespace = device.object.metadata.namespace or ""
+        declared = {
+            str(version) for (place, _), found in fleet.versions.items() if place == namespace for version in found
+        }
+        if pin is not None and pin.model_version not in declared:
+            message = f"no model has a version {pin.model_version} here; the device waits until one does"
+            yield device.declared.find("version-exists", message, ("spec", "pin", "modelVersion"), warning=True)
+
+
+def _check_ring_version(fleet: Fleet, ring: Ring) -> Iterator[Finding]:
+    """A version that does not exist yet is waited for, so this is a warning."""
+    spec = ring.object.spec
+    versions = fleet.versions.get((ring.key[0], spec.model), {})
+    have = f"; declared are {name_some(map(str, versions), 5)}" if versions else ""
+    if spec.model_version is not None and Version.parse(spec.model_version) not in versions:
+        message = f"{spec.model} {spec.model_version} is not declared here, the ring waits for it{have}"
+        yield ring.declared.find("version-exists", message, ("spec", "modelVersion"), warning=True)
+    if spec.track is not None and VersionRange.parse(spec.track).pick(versions) is None:
+        message = f"no declared version of {spec.model} is in {spec.track}, the ring waits for one{have}"
+        yield ring.declared.find("version-exists", message, ("spec", "track"), warning=True)
+
+
+def _check_ring_order(fleet: Fleet, ring: Ring) -> Iterator[Finding]:
+    for index, name in enumerate(ring.object.spec.after):
+        before = fleet.rings.get((ring.key[0], name))
+        path = ("spec", "after", index)
+        if before is None:
+            others = name_some((key[1] for key in fleet.rings if key[0] == ring.key[0] and key != ring.key), 8)
+            message = f"ring {name} is not declared in the same namespace; declared are {others or 'none'}"
+            yield ring.declared.find("ring-exists", message, path)
+        elif before.object.spec.model != ring.object.spec.model:
+            message = (
+                f"ring {name} proves versions of {before.object.spec.model}, "
+                f"so this ring would wait for one of {ring.object.spec.model} for ever"
+            )
+            yield ring.declared.find("same-model", message, path)
+
+
+def _check_cycles(fleet: Fleet) -> Iterator[Finding]:
+    """Reports each cycle of `after` once, at its first ring."""
+    done: set[tuple[str, str]] = set()
+    for start in sorted(fleet.rings):
+        trail: list[tuple[str, str]] = []
+        current: tuple[str, str] | None = start
+        stack = [(start, iter([before.key for before in fleet.predecessors(fleet.rings[start])]))]
+        trail.append(start)
+        while stack and start not in done:
+            current, nexts = stack[-1]
+            following = next(nexts, None)
+            if following is None:
+                done.add(current)
+                stack.pop()
+                trail.pop()
+            elif following in trail:
+                cycle = [*trail[trail.index(following) :], following]
+                names = " -> ".join(key[1] for key in reversed(cycle))
+                message = f"the rings follow each other in a circle and none can ever start: {names}"
+                yield fleet.rings[min(cycle)].declared.find("no-cycle", message, ("spec", "after"))
+                done.update(cycle)
+            elif following not in done:
+                trail.append(following)
+                stack.append((following, iter([before.key for before in fleet.predecessors(fleet.rings[following])])))
