@@ -6,6 +6,7 @@ failure with make's own words, never a skip.
 
 import fcntl
 import functools
+import hashlib
 import os
 import shutil
 import struct
@@ -83,4 +84,5 @@ def build(firmware: Path, folder: Path, variables: Sequence[str] = ()) -> Contra
 def sanitized_core() -> ContractCore:
     """The core with AddressSanitizer and UndefinedBehaviorSanitizer."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return build(FIRMWARE, cache / "edgefleet" / "firmware" / "sanitized")
+    checkout = hashlib.sha256(str(FIRMWARE).encode()).hexdigest()[:12]  # two checkouts share no objects
+    return build(FIRMWARE, cache / "edgefleet" / "firmware" / checkout)

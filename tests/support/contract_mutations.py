@@ -1,16 +1,16 @@
 """Seeded damage to documents: of bytes, of structure, and of signed payloads that are signed again."""
 
+import copy
 import json
 import random
 from collections.abc import Iterator
 from typing import Any
 
-from support.contract_verdicts import Context, Judgement, read_contexts
-
 from edgefleet.codegen import vector_samples as samples
 from edgefleet.contracts.catalog import DOCUMENTS
 from edgefleet.contracts.document import Kind
 from edgefleet.contracts.envelope import seal
+from support.contract_verdicts import Context, Judgement, read_contexts
 
 _BYTES = b'{}[],:"\\u0123456789abcdefDE+-.eE tfn\x00\x1f\x7f\x80\xbf\xc0\xc3\xe2\xed\xf0\xf4\xff'
 _VALUES: tuple[Any, ...] = (
@@ -18,7 +18,15 @@ _VALUES: tuple[Any, ...] = (
     *(0.0, 1.0, -0.0, 0.5, 1.0000001, 1e308, 5e-324, 1e16, -1.5),
     *("", "a", "A", "é", "𝄞", "true", "online", "1.2.3", "1.2.3-01", "esp32-0001", "a" * 63, "a" * 64, "a" * 65),
     *("f" * 64, "F" * 64, "QUJD", "QUI=", "QUJ=", "Q===", "-", "a\n", "2026-02-30T00:00:00Z", "2026-01-01T00:00:00Z"),
+    *([[[[[[[]]]]]]], [[[[[[[[]]]]]]]], {"a": {"b": {"c": {"d": {"e": {"f": {}}}}}}}),
     *([], {}, [[]], [None], {"a": 1}, [1, 2, 3, 4, 5]),
+)
+# Where scanners go wrong: UTF-8 that is overlong, cut or a surrogate, and escapes that lead nowhere.
+_FRAGMENTS = (
+    *(b"\xc0\xaf", b"\xe0\x80\xaf", b"\xe0\x9f\xbf", b"\xed\xa0\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80"),
+    *(b"\xc3\xa9", b"\xe2\x82", b"\xed\x9f\xbf", b"\xf0\x9d\x84\x9e", b"\xf4\x8f\xbf\xbf", b"\xff"),
+    *(b"\\ud800", b"\\udd1e", b"\\ud834\\udd1e", b"\\u0000", b"\\u00", b"\\x", b"\\/", b"\\"),
+    *(b"[[[[[[[[", b"]]]]]]]]", b'":{"', b",", b"//", b"1e999", b"0"),
 )
 _SIGNED = {
     Kind.ASSIGNMENT: (Kind.DESIRED, ("fresh", "older-seen", "same-seen", "newer-seen", "other-device")),
@@ -28,7 +36,7 @@ _SIGNED = {
 
 
 def damaged(seed: int, count: int) -> Iterator[Judgement]:
-    """Yield documents of every kind, most of them damaged in one to three places."""
+    """Yield documents of every kind, most damaged in one to three places, the rest spelled unusually."""
     chance = random.Random(seed)
     contexts = read_contexts()
     kinds = list(DOCUMENTS)
@@ -41,8 +49,8 @@ def damaged(seed: int, count: int) -> Iterator[Judgement]:
         tree = samples.full(kind) if chance.random() < 0.5 else samples.minimal(kind)
         if draw < 0.65:
             tree = _change_tree(chance, tree)
-        raw = _spell(chance, tree) if chance.random() < 0.5 else samples.to_json(tree)
-        if draw > 0.6:
+        raw = _spell(chance, tree) if draw > 0.4 else samples.to_json(tree)
+        if 0.6 < draw < 0.85:
             raw = _change_bytes(chance, raw)
         yield Judgement(kind, raw, _some_context(chance, kind, contexts))
 
@@ -72,7 +80,7 @@ def _change_bytes(chance: random.Random, raw: bytes) -> bytes:
     for _ in range(chance.randint(1, 3)):
         at = chance.randrange(len(changed) + 1)
         end = min(len(changed), at + chance.randint(1, 6))
-        action = chance.randrange(5)
+        action = chance.randrange(6)
         if action == 0 and at < len(changed):
             changed[at] ^= 1 << chance.randrange(8)
         elif action == 1:
@@ -81,6 +89,8 @@ def _change_bytes(chance: random.Random, raw: bytes) -> bytes:
             del changed[at:end]
         elif action == 3:
             changed[at:at] = changed[at:end]
+        elif action == 4:
+            changed[at:at] = chance.choice(_FRAGMENTS)
         else:
             changed[at:end] = bytes(chance.choices(_BYTES, k=chance.randint(1, 4)))
     return bytes(changed if chance.random() < 0.9 else changed[: chance.randrange(len(changed) + 1)])
@@ -115,9 +125,9 @@ def _change_place(chance: random.Random, container: Any, key: Any) -> None:
     elif action == 3 and isinstance(value, list):
         container[key] = value * chance.randint(0, 20)
     elif action == 4 and isinstance(container, dict):
-        container[chance.choice(("x", "schema", key + " ", key.swapcase()))] = chance.choice(_VALUES)
+        container[chance.choice(("x", "schema", key + " ", key.swapcase()))] = copy.deepcopy(chance.choice(_VALUES))
     else:
-        container[key] = chance.choice(_VALUES)
+        container[key] = copy.deepcopy(chance.choice(_VALUES))
 
 
 def _change_text(chance: random.Random, text: str) -> str:

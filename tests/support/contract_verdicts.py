@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from support.contract_core import VECTORS, Question
-
 from edgefleet.contracts.catalog import DOCUMENTS
 from edgefleet.contracts.codec import decode
 from edgefleet.contracts.document import Document, Kind, Part
@@ -22,6 +20,7 @@ from edgefleet.contracts.verdicts import (
     verify_key_bundle,
     verify_manifest,
 )
+from support.contract_core import VECTORS, Question
 
 
 @dataclass(frozen=True)

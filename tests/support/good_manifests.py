@@ -270,7 +270,7 @@ _RUN_SPEC: Final[Json] = {
     "model": "motor-anomaly",
     "pipeline": {
         "family": "motor-anomaly",
-        "hyperparameters": {"epochs": 20, "rate": 0.001, "layers": [60, 30, 10, 1], "note": None},
+        "hyperparameters": {"epochs": 20, "rate": 0.001, "layers": [60, 30, 10, 1], "note": "n"},
         "deviceClasses": ["esp32", "coral"],
     },
     "dataset": {"window": "168h", "minNewRows": 1000, "labels": "required"},

@@ -1,0 +1,1 @@
+"""GitOps for edge-AI fleets: the operator, its API and its command line."""

@@ -109,7 +109,7 @@ def seconds(duration: str) -> int:
 
 Duration = Annotated[
     str,
-    Field(min_length=2, max_length=16),
+    Field(min_length=2, max_length=18),
     matches(DURATION_PATTERN, "must be a duration in hours, minutes and seconds such as 90s, 5m or 1h30m", "duration"),
 ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from edgefleet.codegen import c_contract, crds, editor_schemas, reference, vectors
+from edgefleet.codegen import c_contract, crds, editor_schemas, reference, vectors, wire_reference
 
 GENERATORS: Final[tuple[Callable[[], dict[str, bytes]], ...]] = (
     crds.generate,
@@ -14,6 +14,7 @@ GENERATORS: Final[tuple[Callable[[], dict[str, bytes]], ...]] = (
     reference.generate,
     c_contract.generate,
     vectors.generate,
+    wire_reference.generate,
 )
 OWNED: Final = ("crds", "docs/reference", "firmware/generated", "tests/golden/vectors")
 """Folders that hold nothing but generated files: what no generator writes any more is removed from them."""

@@ -7,6 +7,7 @@ from edgefleet.api.scalars import seconds
 from edgefleet.api.v1alpha1 import DeviceClass
 from edgefleet.api.v1alpha1.deviceclass import FORMATS
 from edgefleet.api.v1alpha1.modelversion import Artifact
+from edgefleet.contracts.limits import SOURCES_MAX
 from edgefleet.domain.device.selectors import Requirement, Selector, find_overlap
 from edgefleet.manifests.findings import Finding
 from edgefleet.manifests.fleet import Device, Fleet, Ring, count_nouns, name_some
@@ -18,6 +19,7 @@ def check_fit(fleet: Fleet) -> Iterator[Finding]:
     yield from _check_unassigned(fleet)
     for device in fleet.devices:
         yield from _check_placement(fleet, device)
+        yield from _check_sources(fleet, device)
     for models in fleet.versions.values():
         for version, declared in models.values():
             for index, artifact in enumerate(version.spec.artifacts):
@@ -67,6 +69,17 @@ def _check_placement(fleet: Fleet, device: Device) -> Iterator[Finding]:
         yield device.declared.find("placement-needs-pod", message, ("spec", "placement"))
 
 
+def _check_sources(fleet: Fleet, device: Device) -> Iterator[Finding]:
+    """A board gets its sources in the signed assignment, which holds so many; a pod reads them from its topic."""
+    device_class = fleet.classes.get(device.object.spec.device_class)
+    sources = device.object.spec.sources
+    if device_class is None or device_class.transport != "device" or sources is None:
+        return
+    if len(sources.devices) > SOURCES_MAX:
+        message = f"a board listens to at most {SOURCES_MAX} devices, not {len(sources.devices)}"
+        yield device.declared.find("sources-fit-board", message, ("spec", "sources", "devices"))
+
+
 def _judge_artifact(artifact: Artifact, device_class: DeviceClass | None) -> Iterator[tuple[str, str, str]]:
     """Yields (field, rule, message) of what keeps an artifact off its class."""
     if device_class is None:
@@ -113,7 +126,9 @@ def _check_artifacts(fleet: Fleet, ring: Ring) -> Iterator[Finding]:
     """A device whose class has no artifact is never updated, and never counts as failed either."""
     classes: dict[str, list[str]] = {}
     for device in fleet.members(ring):
-        classes.setdefault(device.object.spec.device_class, []).append(device.object.metadata.name)
+        name = device.object.spec.device_class
+        if name in fleet.classes or not fleet.declarations.has_class_maps:  # else reported at the device
+            classes.setdefault(name, []).append(device.object.metadata.name)
     for version in fleet.targets(ring):
         have = {artifact.device_class for artifact in version.spec.artifacts}
         for name in sorted(set(classes) - have):

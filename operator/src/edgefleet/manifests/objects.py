@@ -37,6 +37,7 @@ _RULE_NAMES: Final = {
     "missing": "required",
     "literal_error": "enum",
     "duplicate": "unique",
+    "label": "label",
     "int_or_string": "type",
 }
 """What pydantic calls a fault, and what we do; the rest is sorted by `_rule_name`."""

@@ -88,8 +88,8 @@ def _resolve_number(text: str) -> Any:
     for pattern, base in _INTEGERS:
         if pattern.match(plain):
             number = int(re.sub(r"0[oO]", "0", plain), base) if base == 8 else int(plain, base)
-            if -(2**63) <= number < 2**64:
-                return number
+            # Go reads what is beyond int64 as a float, and what is beyond uint64 as one anyway.
+            return number if -(2**63) <= number < 2**63 else float(number)
     if _FLOAT.match(plain):
         number = float(plain)
         # Go writes a whole float as an integer when it turns YAML into JSON.

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from edgefleet.api.labels import LabelKey, LabelValue
 from edgefleet.api.meta import (
     API_VERSION,
     AtomicConditions,
@@ -38,7 +37,8 @@ from edgefleet.api.scalars import (
     Word,
     seconds,
 )
-from edgefleet.api.structure import WITHOUT_NULLS, ListKind, Section, items
+from edgefleet.api.structure import ListKind, Section, items
+from edgefleet.api.v1alpha1.placement import NodeSelector, Tolerations
 from edgefleet.api.windows import Window
 from edgefleet.contracts import formats
 
@@ -110,34 +110,6 @@ class Sources(Section):
     """Kafka topic of sensor windows (inference pods)."""
     devices: Annotated[tuple[Name, ...], items(64), ListKind("set")] = ()
     """Devices whose telemetry it judges; all of the topic when absent."""
-
-
-class Toleration(Section):
-    """A Kubernetes toleration."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            id="toleration-value",
-            cel="self.operator == 'Equal' ? has(self.key) : !has(self.value)",
-            message="Equal needs a key, Exists must have no value",
-            check=lambda self: self.key is not None if self.operator == "Equal" else self.value is None,
-        ),
-    )
-
-    key: LabelKey | None = None
-    """The taint's key; every taint when absent with Exists."""
-    operator: Literal["Exists", "Equal"] = "Equal"
-    """How the taint's value is compared."""
-    value: LabelValue | None = None
-    """The taint's value."""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """The taint's effect; any when absent."""
-    toleration_seconds: Count | None = None
-    """How long a NoExecute taint is tolerated; for ever when absent."""
-
-
-NodeSelector = Annotated[dict[str, LabelValue], Field(min_length=1, max_length=16), WITHOUT_NULLS]
-Tolerations = Annotated[tuple[Toleration, ...], items(16), ListKind("atomic")]
 
 
 class Placement(Section):
@@ -357,6 +329,7 @@ class EdgeDevice(Resource):
             message="the name is the device id and must be safe in topics and file names:"
             " lower-case letters, digits and '-', at most 63 characters",
             check=lambda self: len(self.metadata.name) <= formats.DEVICE_ID_MAX and "." not in self.metadata.name,
+            field=".metadata.name",
         ),
     )
 

@@ -282,6 +282,7 @@ class ModelVersion(Resource):
             cel="self.metadata.name == self.spec.model + '-' + self.spec.version",
             message="the name must be the model, '-' and the version, so that a version exists only once",
             check=lambda self: self.metadata.name == f"{self.spec.model}-{self.spec.version}",
+            field=".metadata.name",
         ),
     )
 

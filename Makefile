@@ -1,0 +1,67 @@
+# Everything a developer runs. `make` alone prints this list; each target installs what it needs.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+VENV := .venv
+RUN := $(VENV)/bin
+STEP := scripts/step
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(RUN):$(PATH)
+# A developer's kubeconfig never reaches a test: EDGEFLEET_CONTEXT alone selects a cluster.
+unexport KUBECONFIG
+
+.PHONY: help setup generate verify test test-full firmware-test format lock clean
+
+help: ## Print this list
+	@printf 'EdgeFleet: GitOps for edge-AI fleets\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nEDGEFLEET_CONTEXT=<kube context>  run cluster tests on that cluster instead of a local one\n'
+	@printf 'EDGEFLEET_CACHE=<folder>          where built binaries are kept (default: ~/.cache)\n'
+
+$(STAMP): requirements.lock pyproject.toml operator/pyproject.toml devcluster/pyproject.toml
+	@$(STEP) "Python environment" scripts/install-python $(VENV)
+	@touch $@
+
+setup: $(STAMP) ## Install the Python environment and the system packages
+	@$(STEP) "system packages" scripts/install-packages
+
+generate: $(STAMP) ## Write every generated file (crds/, schemas, C header, vectors, reference)
+	@$(STEP) "generate" python -m edgefleet.codegen .
+
+format: $(STAMP) ## Format the Python code
+	@ruff check --fix-only --quiet . && ruff format --quiet .
+
+verify: $(STAMP) ## Lint, types, layers, layout; generated files are up to date
+	@$(STEP) "layout" python scripts/check_layout.py
+	@$(STEP) "ruff" ruff check --quiet .
+	@$(STEP) "format" ruff format --check --quiet .
+	@$(STEP) "types" basedpyright --warnings
+	@$(STEP) "layers" lint-imports --no-logo
+	@$(STEP) "generated files" python -m edgefleet.codegen --check .
+	@$(STEP) "our own manifests" edgefleet lint fleet-manifests
+
+firmware-test: setup ## Build the firmware's core and test it with sanitizers
+	@$(STEP) "firmware" $(MAKE) -C firmware test
+
+test: setup ## What every commit must pass
+	@$(STEP) "verify" $(MAKE) verify
+	@$(STEP) "firmware" $(MAKE) firmware-test
+	@$(STEP) "cluster binaries" devcluster build
+	@$(STEP) "tests" pytest -m "not slow"
+
+test-full: setup ## All of it, long matrices and random seeds included
+	@$(STEP) "verify" $(MAKE) verify
+	@$(STEP) "firmware" $(MAKE) firmware-test
+	@$(STEP) "cluster binaries" devcluster build
+	@$(STEP) "tests, long ones too" env EDGEFLEET_HYPOTHESIS_PROFILE=full pytest
+
+lock: ## Pin the dependencies again (requirements.lock: versions and hashes, no addresses)
+	@uv lock --upgrade
+	@uv export --quiet --all-groups --all-packages --all-extras --no-emit-workspace --no-emit-index-url \
+	  --format requirements-txt --output-file requirements.lock
+
+clean: ## Remove what was built in this folder; caches and cluster state live elsewhere
+	@rm -rf $(VENV) firmware/build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,15 @@
+/* RFC 4648 base64, standard alphabet, padded, canonical: the unused bits of the last character are zero. */
+#ifndef EDGEFLEET_BASE64_H
+#define EDGEFLEET_BASE64_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edgefleet/json.h"
+
+/* Decodes a string. With `out` NULL it only counts. Returns false for text that is not canonical base64, or when more
+ * than `capacity` bytes come out. */
+bool ef_base64_decode(ef_text text, uint8_t *out, size_t capacity, size_t *length);
+
+#endif

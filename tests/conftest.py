@@ -1,0 +1,12 @@
+"""Settings of every test run."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# `make test` must be green for what it tested yesterday; `make test-full` looks further, and prints its seeds.
+settings.register_profile("edgefleet", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "full", deadline=None, max_examples=2000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("EDGEFLEET_HYPOTHESIS_PROFILE", "edgefleet"))
