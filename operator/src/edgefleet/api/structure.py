@@ -140,3 +140,20 @@ class ListKind:
 
     def _attributes(self) -> tuple[str, ...]:
         return tuple("".join(f"_{char.lower()}" if char.isupper() else char for char in key) for key in self.keys)
+
+
+def is_same(first: Section, second: Section) -> bool:
+    """Says whether two sections are equal as the API server sees it: lists by key and sets have no order."""
+    return _sorted(first) == _sorted(second)
+
+
+def _sorted(value: Any) -> Any:
+    """Returns a comparable form of a value in which lists by key and sets stand in one order."""
+    if not isinstance(value, Section):
+        return [_sorted(member) for member in cast("tuple[Any, ...]", value)] if isinstance(value, tuple) else value
+    parts: dict[str, Any] = {}
+    for name, field in type(value).model_fields.items():
+        part = _sorted(getattr(value, name))
+        unordered = any(isinstance(mark, ListKind) and mark.kind != "atomic" for mark in field.metadata)
+        parts[name] = sorted(part, key=repr) if unordered else part
+    return parts

@@ -31,7 +31,7 @@ from edgefleet.api.scalars import (
     Word,
     ZeroPoint,
 )
-from edgefleet.api.structure import ListKind, Section, items
+from edgefleet.api.structure import ListKind, Section, is_same, items
 
 _BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
@@ -169,7 +169,7 @@ class ModelVersionSpec(Section):
             id="immutable",
             cel="self == oldSelf",
             message="a model version never changes: publish the next one",
-            check=lambda new, old: new == old,
+            check=is_same,
         ),
     )
 
