@@ -1,0 +1,1 @@
+"""A real Kubernetes on one machine, from packages: component builder, certificates, control plane."""

@@ -1,0 +1,7 @@
+"""``python -m edgefleet_devcluster``."""
+
+import sys
+
+from edgefleet_devcluster.cli import main
+
+sys.exit(main())
