@@ -15,6 +15,7 @@ from support.mutations import paths_of, replaced, value_at
 _WRONG: Final = {
     "int-or-percent": "x%",
     "quantity": "lots",
+    "duration-range": "9999h",
     "time-zone": "Mars/Olympus",
     "instant-exists": "2026-02-30T00:00:00Z",
     "instant": "2026-11-21 06:00:00Z",

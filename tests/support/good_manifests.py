@@ -102,6 +102,7 @@ _DEVICE: Final = _object(
             "ramBytes": 327680,
             "slotBytes": 65536,
             "arenaBytes": 16384,
+            "opsProfile": "motor",
             "ops": ["FULLY_CONNECTED"],
             "accelerator": "none",
             "runtime": "tflm",

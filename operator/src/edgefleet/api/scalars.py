@@ -114,6 +114,16 @@ Duration = Annotated[
 ]
 
 
+def lasts(low: str, high: str) -> Rule:
+    """Returns the rule that a duration lies between two others, such as "1s" and "1h"."""
+    return Rule(
+        id="duration-range",
+        cel=f"duration(self) >= duration('{low}') && duration(self) <= duration('{high}')",
+        message=f"must be from {low} to {high}",
+        check=lambda value: seconds(low) <= seconds(value) <= seconds(high),
+    )
+
+
 def _is_instant(value: str) -> bool:
     try:
         datetime.fromisoformat(value[:19])

@@ -74,7 +74,7 @@ class DeviceClass(Section):
     """Largest model that fits into a slot."""
     arena_bytes: Bytes | None = None
     """Tensor arena."""
-    ops: Annotated[tuple[Word, ...], items(128), ListKind("set")] = ()
+    ops: Annotated[tuple[Word, ...], items(64), ListKind("set")] = ()
     """Operators that the firmware has linked in; every one of the runtime when absent."""
     min_firmware: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """Oldest firmware that this list of operators is true of."""

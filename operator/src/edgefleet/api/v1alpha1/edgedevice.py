@@ -35,6 +35,7 @@ from edgefleet.api.scalars import (
     Text,
     Version,
     Word,
+    lasts,
     seconds,
 )
 from edgefleet.api.structure import ListKind, Section, items
@@ -81,9 +82,9 @@ class Settings(Section):
     """Score at which a window counts as an anomaly, 0 to 1; the model's own when absent."""
     hysteresis_windows: Annotated[int, Field(ge=1, le=1000), INTEGRAL] | None = None
     """Windows in a row before an anomaly is raised, or cleared."""
-    sample_period: Duration | None = None
+    sample_period: Annotated[Duration, lasts("1s", "1h")] | None = None
     """Time between two windows."""
-    telemetry_period: Duration | None = None
+    telemetry_period: Annotated[Duration, lasts("1s", "24h")] | None = None
     """Time between two telemetry messages."""
 
 
@@ -197,8 +198,8 @@ class ReportedModel(Section):
     """Its version, as the device's signed manifest has it."""
     digest: StatusDigest
     """SHA-256 of the bytes in the active slot."""
-    slot: Literal["a", "b"]
-    """The active slot."""
+    slot: Literal["a", "b"] | None = None
+    """The active slot; pods have none."""
     firmware_version: FirmwareVersion
     """Version of the firmware."""
     settings: Settings | None = None
@@ -224,8 +225,10 @@ class Capabilities(Section):
     """Size of a model slot."""
     arena_bytes: Count
     """Size of the tensor arena."""
-    ops: Annotated[tuple[Word, ...], items(128), ListKind("atomic")] = ()
-    """Operators the firmware has linked in."""
+    ops_profile: StatusName | None = None
+    """Name of the set of operators the firmware has linked in."""
+    ops: Annotated[tuple[Word, ...], items(64), ListKind("atomic")] = ()
+    """The operators themselves, where they have no profile."""
     accelerator: Literal["none", "edgetpu", "gpu"] = "none"
     """The accelerator that answered."""
     runtime: Literal["tflm", "litert", "edgetpu", "savedmodel"]

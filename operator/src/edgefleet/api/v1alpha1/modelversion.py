@@ -43,7 +43,7 @@ class Tensor(Section):
     """Name of the tensor."""
     shape: Annotated[tuple[PositiveCount, ...], items(4), ListKind("atomic")]
     """Its dimensions; the first is the batch, always 1 on a device."""
-    dtype: Literal["int8", "uint8", "int16", "float32"]
+    dtype: Literal["int8", "uint8", "int16", "int32", "float32"]
     """Type of an element."""
     scale: Number | None = None
     """real = scale * (quantized - zeroPoint); absent for float32."""
