@@ -71,7 +71,7 @@ class Toolchain:
         go = shutil.which("go")
         if go is None:
             raise DevclusterError(f"no `go` on PATH: {install}")
-        asked = ["GOVERSION", "GOOS", "GOARCH", "GOFLAGS", "GOCACHE", "GOMODCACHE", "GOTMPDIR"]
+        asked = ["GOVERSION", "GOOS", "GOARCH", "GOCACHE", "GOMODCACHE", "GOTMPDIR"]
         # From /: in the module's own folder a too old Go would refuse to answer.
         done = subprocess.run(
             [go, "env", "-json", *asked], capture_output=True, text=True, check=False, cwd="/", env=_environment()
@@ -113,8 +113,9 @@ def free_bytes(place: Path) -> int:
 
 
 def _environment() -> dict[str, str]:
-    # A go.work in a parent folder would replace the pins; a toolchain download would be a second, hidden, Go.
-    return os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    # A go.work in a parent folder would replace the pins; a toolchain download would be a second, hidden, Go. The
+    # user's GOFLAGS must not reach the binaries; an empty value would not hide what `go env -w` has written.
+    return os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-trimpath"}
 
 
 class GoSource:
@@ -141,7 +142,7 @@ class GoSource:
         digest = hashlib.sha256()
         parts = [(components.directory / name).read_bytes() for name in ("go.mod", "go.sum")]
         parts += [flag.encode() for flag in self.flags(components)]
-        parts += [env[name].encode() for name in ("GOVERSION", "GOOS", "GOARCH", "GOFLAGS")]
+        parts += [env[name].encode() for name in ("GOVERSION", "GOOS", "GOARCH")]
         for part in parts:
             # With its length, so that moving bytes from one part to the next changes the key.
             digest.update(f"{len(part)}:".encode() + part)

@@ -87,3 +87,9 @@ def test_the_key_is_stable_and_follows_each_input(hello: Component, monkeypatch:
     go_mod.write_text(go_mod.read_text() + "\n// changed\n")
     keys.add(GoSource().key(components))
     assert len(keys) == 5
+
+
+def test_the_users_go_flags_change_nothing(hello: Component, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = GoSource().key(hello.set)
+    monkeypatch.setenv("GOFLAGS", "-tags=mine")
+    assert GoSource().key(hello.set) == before

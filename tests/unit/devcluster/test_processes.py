@@ -114,27 +114,25 @@ def test_a_program_is_alive_at_every_moment_of_its_start(program: Program) -> No
         program.stop(grace=5)
 
 
+def dead(program: Program) -> bool:
+    try:
+        program.check()
+    except DevclusterError:
+        return True
+    return False
+
+
 def test_an_early_death_shows_the_end_of_the_log(program: Program) -> None:
     program.start([SHELL, "-c", "echo one; echo cannot bind >&2; exit 3"], detach=False)
-
-    def dead() -> bool:
-        try:
-            program.check()
-        except DevclusterError:
-            return True
-        return False
-
-    until(dead)
-    with pytest.raises(
-        DevclusterError, match=r"^nap ended early with exit status 3; the last lines of .*/log/nap\.log:"
-    ):
+    until(lambda: dead(program))
+    with pytest.raises(DevclusterError, match=r"^nap ended early with exit status 3; the last lines of .*nap\.log:"):
         program.check()
     assert program.tail() == "    one\n    cannot bind"
 
 
 def test_a_program_that_cannot_run_is_told(program: Program) -> None:
     program.start(["/nonexistent/program"], detach=True)
-    until(lambda: "cannot run" in program.tail())
+    until(lambda: dead(program))
     with pytest.raises(DevclusterError, match=r"cannot run /nonexistent/program: .*No such file"):
         program.check()
 

@@ -7,7 +7,7 @@ import pytest
 from edgefleet.manifests.folder import FILE_BYTES_MAX, read_files, read_folder
 from edgefleet.manifests.lint import lint
 from edgefleet.manifests.yaml_documents import NODES_MAX, UnreadableError, read_documents
-from support.fleets import lint_objects, make_classes, make_config, make_device, make_ring, make_version, said
+from support.fleets import lint_objects, make_classes, make_config, make_device, make_ring, make_version, said, to_yaml
 
 RING = """\
 # a comment
@@ -170,6 +170,46 @@ data:
         line.startswith("classes.yaml:17: error: ConfigMap device-classes: data.junk: no YAML") for line in found
     )
     assert any("data.two: must hold one YAML document, not 2 [one-document]" in line for line in found)
+
+
+def test_a_class_declared_twice_or_under_no_name_is_an_error() -> None:
+    body = "runtime: litert\ntransport: device\nslotBytes: 10\n"
+    first, second = make_config("device-classes", {"esp32": body}), make_config("device-classes", {"esp32": body})
+    second["metadata"]["name"] = "more-classes"
+    assert said(lint_objects(first, second)) == ["error declared-once ConfigMap more-classes data.esp32"]
+    shouted = make_config("device-classes", {"ESP_32": body})
+    assert said(lint_objects(shouted)) == ["error safe-name ConfigMap device-classes data.ESP_32"]
+
+
+def test_a_claim_for_a_class_that_is_not_there_is_an_error() -> None:
+    claim = f"deviceClass: esp99\nnamePattern: new-*\ntokenSha256: [{'f' * 64}]\n"
+    objects = (make_classes(), make_config("enrolment-claims", {"new": claim}))
+    (found,) = lint_objects(*objects).findings
+    assert (found.severity, found.where, found.field) == (
+        "error",
+        "ConfigMap enrolment-claims",
+        "data.new.deviceClass",
+    )
+    assert found.message == "device class esp99 is not declared here; declared are esp32"
+    assert to_yaml(objects).decode().splitlines()[found.place.line - 1].strip() == "deviceClass: esp99"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: []\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {labels: 5}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {labels: {edgefleet.io/config: device-classes}}\ndata: [1]\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {labels: {edgefleet.io/config: device-classes}}\ndata: {a: 1}\n",
+        "apiVersion: v1\nkind: List\nitems: [1, null, {}]\n",
+        "apiVersion: [1]\nkind: {}\n",
+        "apiVersion: edgefleet.io/v1alpha1\nkind: EdgeDevice\nmetadata: 5\nspec: []\n",
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\npatches: 5\n",
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\npatches: [5, {path: [1]}, null]\n",
+    ],
+)
+def test_a_manifest_of_the_wrong_shape_is_no_crash(text: str) -> None:
+    lint(read_files({"kustomization.yaml": text.encode()}))
 
 
 def test_a_config_map_of_somebody_else_is_passed_over() -> None:

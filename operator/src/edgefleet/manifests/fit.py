@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from edgefleet.api.scalars import seconds
-from edgefleet.api.v1alpha1 import DeviceClass
+from edgefleet.api.v1alpha1 import DeviceClass, EnrolmentClaim
 from edgefleet.api.v1alpha1.deviceclass import FORMATS
 from edgefleet.api.v1alpha1.modelversion import Artifact
 from edgefleet.contracts.limits import SOURCES_MAX
@@ -102,7 +102,7 @@ def _check_members(fleet: Fleet, ring: Ring) -> Iterator[Finding]:
         yield ring.declared.find("selector-satisfiable", message, ("spec", "selector"))
         return
     members = list(fleet.members(ring))
-    claimed = any(_could_enrol(ring, claim.labels or {}) for claim in fleet.claims.values())
+    claimed = any(_could_enrol(ring, claim.spec) for claim in fleet.declarations.claims)
     if not members and not claimed:
         then = "holds the chain" if ring.object.spec.on_empty == "hold" else "is skipped"
         message = f"selects no device declared here; as long as there is none the ring {then}"
@@ -117,7 +117,8 @@ def _check_members(fleet: Fleet, ring: Ring) -> Iterator[Finding]:
         yield ring.declared.find("budget-group", message, ("spec", "strategy", "budget", "groupBy"), warning=True)
 
 
-def _could_enrol(ring: Ring, labels: dict[str, str]) -> bool:
+def _could_enrol(ring: Ring, claim: EnrolmentClaim) -> bool:
+    labels = (claim.labels or {}) | ({"site": claim.site} if claim.site else {})
     given = Selector(tuple(Requirement(key, "In", frozenset([value])) for key, value in labels.items()))
     return find_overlap(ring.selector, given) is not None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from edgefleet.api.labels import Selector as ApiSelector
-from edgefleet.api.v1alpha1 import DeviceClass, EdgeDevice, EnrolmentClaim, ModelVersion, RolloutRing, TrainingRun
+from edgefleet.api.v1alpha1 import DeviceClass, EdgeDevice, ModelVersion, RolloutRing, TrainingRun
 from edgefleet.domain.device.selectors import Requirement, Selector
 from edgefleet.domain.rollout.versions import Version, VersionRange
 from edgefleet.manifests.objects import Declarations, Declared
@@ -68,11 +68,6 @@ class Fleet:
     def classes(self) -> dict[str, DeviceClass]:
         """Device classes by name."""
         return {entry.name: entry.spec for entry in self.declarations.classes}
-
-    @property
-    def claims(self) -> dict[str, EnrolmentClaim]:
-        """Claims by name."""
-        return self.declarations.claims
 
     @cached_property
     def runs(self) -> list[tuple[TrainingRun, Declared]]:

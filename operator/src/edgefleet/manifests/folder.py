@@ -120,11 +120,8 @@ def _patches_of(manifests: Iterable[Manifest]) -> frozenset[str]:
         file = PurePosixPath(manifest.file)
         if file.name not in _KUSTOMIZATIONS:
             continue
-        listed = [
-            *cast("list[Any]", manifest.value.get("patches") or []),
-            *cast("list[Any]", manifest.value.get("patchesStrategicMerge") or []),
-        ]
-        for patch in listed:
+        listed = (manifest.value.get("patches"), manifest.value.get("patchesStrategicMerge"))
+        for patch in [entry for entries in listed if isinstance(entries, list) for entry in cast("list[Any]", entries)]:
             path = cast("dict[str, Any]", patch).get("path") if isinstance(patch, dict) else patch
             if isinstance(path, str) and "\n" not in path:
                 patches.add(_normalize(file.parent / path))

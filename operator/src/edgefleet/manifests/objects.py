@@ -1,9 +1,10 @@
 """Manifests to objects: schema and rules, with the verdict the API server would give. Must not compare objects."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,24 +14,19 @@ from edgefleet.api.rules import RULE_ERROR
 from edgefleet.api.v1alpha1 import (
     KINDS,
     DeviceClass,
-    EdgeDevice,
     EnrolmentClaim,
-    ModelVersion,
-    RolloutRing,
-    TrainingRun,
 )
 from edgefleet.api.v1alpha1 import deviceclass as deviceclasses
 from edgefleet.api.v1alpha1 import enrolmentclaim as claims
+from edgefleet.contracts import formats
 from edgefleet.manifests.findings import FieldPath, Finding, Place, format_path
 from edgefleet.manifests.folder import Manifest
-from edgefleet.manifests.yaml_documents import UnreadableError, read_documents
+from edgefleet.manifests.yaml_documents import Document, UnreadableError, read_documents
 
 AnyResource = TypeVar("AnyResource", bound=Resource)
 _KINDS_BY_NAME: Final = {kind.definition.kind: kind for kind in KINDS}
-_CONFIGS: Final[dict[str, type[BaseModel]]] = {
-    deviceclasses.CONFIG_VALUE: DeviceClass,
-    claims.CONFIG_VALUE: EnrolmentClaim,
-}
+AnySpec = TypeVar("AnySpec", bound=BaseModel)
+_document_name: Final = re.compile(formats.NAME_PATTERN[:-1] + r"\Z").match
 
 _RULE_NAMES: Final = {
     "extra_forbidden": "unknown-field",
@@ -58,12 +54,21 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
-class DeclaredClass:
-    """A device class and the ConfigMap it stands in."""
+class DeclaredDocument(Generic[AnySpec]):
+    """A document that passed, and the key of the ConfigMap it stands under."""
 
     name: str
-    spec: DeviceClass
-    namespace: str
+    spec: AnySpec
+    manifest: Manifest
+    begin: int
+    document: Document
+
+    def find(self, rule: str, message: str, path: FieldPath = (), *, warning: bool = False) -> Finding:
+        """Returns a finding about a field of the document."""
+        severity = "warning" if warning else "error"
+        place = Place(self.manifest.file, self.begin + self.document.line_of(path) - 1)
+        where = name_of(self.manifest.value)
+        return Finding(severity, place, where, format_path(("data", self.name, *path)), rule, message)
 
 
 @dataclass(slots=True)
@@ -71,8 +76,8 @@ class Declarations:
     """Everything a folder declares that is ours."""
 
     objects: list[Declared] = field(default_factory=list[Declared])
-    classes: list[DeclaredClass] = field(default_factory=list[DeclaredClass])
-    claims: dict[str, EnrolmentClaim] = field(default_factory=dict[str, EnrolmentClaim])
+    classes: list[DeclaredDocument[DeviceClass]] = field(default_factory=list[DeclaredDocument[DeviceClass]])
+    claims: list[DeclaredDocument[EnrolmentClaim]] = field(default_factory=list[DeclaredDocument[EnrolmentClaim]])
     findings: list[Finding] = field(default_factory=list[Finding])
     has_class_maps: bool = False
 
@@ -104,8 +109,7 @@ def declare(manifests: tuple[Manifest, ...]) -> Declarations:
 
 def name_of(value: dict[str, Any]) -> str:
     """Returns an object as a person names it, whatever is wrong with it."""
-    metadata: Any = value.get("metadata")
-    fields = cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {}
+    fields = as_mapping(value.get("metadata"))
     prefix = f"{fields['namespace']}/" if fields.get("namespace") else ""
     return f"{value.get('kind')} {prefix}{fields.get('name', '(no name)')}"
 
@@ -171,18 +175,28 @@ def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     return schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
 
 
+def as_mapping(value: Any) -> dict[str, Any]:
+    """Returns `value` if it is a mapping, else an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 def _declare_config(manifest: Manifest, out: Declarations) -> None:
-    metadata = manifest.value.get("metadata") or {}
-    model = _CONFIGS.get(str((metadata.get("labels") or {}).get(deviceclasses.CONFIG_LABEL)))
-    if model is None:
+    labels = as_mapping(as_mapping(manifest.value.get("metadata")).get("labels"))
+    wanted = labels.get(deviceclasses.CONFIG_LABEL)
+    if wanted not in (deviceclasses.CONFIG_VALUE, claims.CONFIG_VALUE):
         return
-    out.has_class_maps |= model is DeviceClass
-    data: Any = manifest.value.get("data")
-    for key, text in cast("dict[str, Any]", data).items() if isinstance(data, dict) else ():
-        _declare_document(manifest, key, str(text), model, out)
+    out.has_class_maps |= wanted == deviceclasses.CONFIG_VALUE
+    for key, text in as_mapping(manifest.value.get("data")).items():
+        if wanted == deviceclasses.CONFIG_VALUE:
+            out.classes.extend(_read_document(manifest, key, text, DeviceClass, out))
+        else:
+            out.claims.extend(_read_document(manifest, key, text, EnrolmentClaim, out))
 
 
-def _declare_document(manifest: Manifest, key: str, text: str, model: type[BaseModel], out: Declarations) -> None:
+def _read_document(
+    manifest: Manifest, key: str, text: Any, model: type[AnySpec], out: Declarations
+) -> Iterator[DeclaredDocument[AnySpec]]:
+    """Yields the document under a key, or nothing; what is wrong with it goes to the findings."""
     where = name_of(manifest.value)
     field = ("data", key)
     begin = manifest.document.texts.get((*manifest.path, *field), manifest.place(field).line)
@@ -191,6 +205,11 @@ def _declare_document(manifest: Manifest, key: str, text: str, model: type[BaseM
         place = Place(manifest.file, begin + line - 1)
         out.findings.append(Finding("error", place, where, format_path((*field, *path)), rule, message))
 
+    if _document_name(key) is None:
+        find(1, (), "safe-name", "the key is a name: lower-case letters, digits and '-', at most 63 characters")
+    if not isinstance(text, str):
+        find(1, (), "type", "must be a string; a document is written as a block: `key: |`")
+        return
     try:
         documents = list(read_documents(text))
     except UnreadableError as problem:
@@ -200,28 +219,8 @@ def _declare_document(manifest: Manifest, key: str, text: str, model: type[BaseM
         find(1, (), "one-document", f"must hold one YAML document, not {len(documents)}")
         return
     try:
-        parsed = model.model_validate(documents[0].value)
+        yield DeclaredDocument(key, model.model_validate(documents[0].value), manifest, begin, documents[0])
     except ValidationError as problem:
         for error in problem.errors(include_url=False):
             path, rule, message = describe(error, model)
             find(documents[0].line_of(path), path, rule, message)
-    else:
-        if isinstance(parsed, DeviceClass):
-            namespace = str((manifest.value.get("metadata") or {}).get("namespace") or "")
-            out.classes.append(DeclaredClass(key, parsed, namespace))
-        elif isinstance(parsed, EnrolmentClaim):
-            out.claims[key] = parsed
-
-
-__all__ = [
-    "Declarations",
-    "Declared",
-    "DeclaredClass",
-    "EdgeDevice",
-    "ModelVersion",
-    "RolloutRing",
-    "TrainingRun",
-    "declare",
-    "describe",
-    "name_of",
-]

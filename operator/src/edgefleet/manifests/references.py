@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from edgefleet.api.v1alpha1 import EnrolmentClaim
 from edgefleet.domain.rollout.versions import Version, VersionRange
-from edgefleet.manifests.findings import Finding
+from edgefleet.manifests.findings import FieldPath, Finding
 from edgefleet.manifests.fleet import Fleet, Ring, name_some
+from edgefleet.manifests.objects import Declared, DeclaredDocument
 
 
 def check_references(fleet: Fleet) -> Iterator[Finding]:
@@ -19,6 +21,12 @@ def check_references(fleet: Fleet) -> Iterator[Finding]:
 
 
 def _check_twice(fleet: Fleet) -> Iterator[Finding]:
+    for listed in (fleet.declarations.classes, fleet.declarations.claims):
+        names: set[str] = set()
+        for document in listed:
+            if document.name in names:
+                yield document.find("declared-once", "is declared in another ConfigMap too")
+            names.add(document.name)
     seen: dict[tuple[str, str, str], str] = {}
     devices: dict[str, str] = {}
     for declared in fleet.declarations.objects:
@@ -38,25 +46,26 @@ def _check_twice(fleet: Fleet) -> Iterator[Finding]:
 def _check_classes(fleet: Fleet) -> Iterator[Finding]:
     """A class may be declared in another repository; where this one declares classes, a missing one is a mistake."""
     complete = fleet.declarations.has_class_maps
-    known = name_some(fleet.classes, 8) or "none"
-    message = "device class {name} is not declared here" + (f"; declared are {known}" if complete else "")
-    for device in fleet.devices:
-        name = device.object.spec.device_class
+    hint = f"; declared are {name_some(fleet.classes, 8) or 'none'}" if complete else ""
+    for name, declared, path, optional in _named_classes(fleet):
         if name not in fleet.classes:
-            path = ("spec", "deviceClass")
-            yield device.declared.find("class-exists", message.format(name=name), path, warning=not complete)
+            message = f"device class {name} is not declared here{hint}"
+            yield declared.find("class-exists", message, path, warning=optional or not complete)
+
+
+def _named_classes(fleet: Fleet) -> Iterator[tuple[str, Declared | DeclaredDocument[EnrolmentClaim], FieldPath, bool]]:
+    """Yields (class, where it is named, field, whether it may be missing)."""
+    for device in fleet.devices:
+        yield device.object.spec.device_class, device.declared, ("spec", "deviceClass"), False
     for run, declared in fleet.runs:
         for index, name in enumerate(run.spec.pipeline.device_classes):
-            if name not in fleet.classes:
-                path = ("spec", "pipeline", "deviceClasses", index)
-                yield declared.find("class-exists", message.format(name=name), path, warning=not complete)
+            yield name, declared, ("spec", "pipeline", "deviceClasses", index), False
+    for claim in fleet.declarations.claims:
+        yield claim.spec.device_class, claim, ("deviceClass",), False
     for models in fleet.versions.values():
         for version, declared in models.values():
             for index, artifact in enumerate(version.spec.artifacts):
-                if artifact.device_class not in fleet.classes:
-                    path = ("spec", "artifacts", index, "deviceClass")
-                    said = message.format(name=artifact.device_class)
-                    yield declared.find("class-exists", said, path, warning=True)
+                yield artifact.device_class, declared, ("spec", "artifacts", index, "deviceClass"), True
 
 
 def _check_pins(fleet: Fleet) -> Iterator[Finding]:
