@@ -141,6 +141,27 @@ def test_bytes_that_are_no_text_and_files_too_large_are_told_apart() -> None:
     assert said_lines[2].startswith("c.json:1: error: no JSON")
 
 
+JSON = """{
+ "apiVersion": "edgefleet.io/v1alpha1",
+ "kind": "EdgeDevice",
+ "metadata": {"name": "A"},
+ "spec": {"deviceClass": "esp32", "pin": {"modelVersion": "1.0.0", "reason": "%s"}}
+}
+"""
+
+
+def test_json_is_read_as_json_with_lines_where_they_can_be_had() -> None:
+    (found,) = findings(JSON % "why", "device.json")
+    assert found.startswith("device.json:4: error: EdgeDevice A: metadata.name:")
+    # YAML takes no surrogate pairs, JSON does.
+    (found,) = findings(JSON % "\\ud83d\\ude00", "device.json")
+    assert found.startswith("device.json:1: error: EdgeDevice A: metadata.name:")
+    (found,) = findings('{"a": 1, "a": 2}', "twice.json")
+    assert "the key 'a' stands twice" in found
+    (found,) = findings("[" * 100_000, "deep.json")
+    assert "nested too deeply" in found or "no JSON" in found
+
+
 def test_a_bad_class_is_refused_with_the_line_inside_the_config_map() -> None:
     text = """\
 apiVersion: v1

@@ -86,18 +86,34 @@ def _read_file(name: str, raw: bytes | None) -> list[Manifest]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise UnreadableError(f"not UTF-8: {problem.reason}", raw[: problem.start].count(b"\n") + 1) from None
-    documents = list(read_documents(text))
-    if name.endswith(".json"):
-        documents = [replace(document, value=_read_json(text)) for document in documents]
+    documents = [_read_json(text)] if name.endswith(".json") else list(read_documents(text))
     return [found for document in documents for found in _objects(name, document)]
 
 
-def _read_json(text: str) -> Any:
-    """Returns the value of a JSON file: JSON is YAML, except that YAML forgives more and rounds 5.0 to 5."""
+def _read_json(text: str) -> Document:
+    """Returns the document of a JSON file; its lines where YAML reads the text too, as it mostly does.
+
+    Not read as YAML for its values: YAML rounds 5.0 to 5 and takes no surrogate pairs.
+    """
+
+    def refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(keys) != len(set(keys)):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise UnreadableError(f"the key {twice!r} stands twice in the same mapping", 1)
+        return dict(pairs)
+
     try:
-        return json.loads(text)
+        value = json.loads(text, object_pairs_hook=refuse_twice)
     except json.JSONDecodeError as problem:
         raise UnreadableError(f"no JSON: {problem.msg}", problem.lineno) from None
+    except RecursionError:
+        raise UnreadableError("nested too deeply", 1) from None
+    try:
+        (document,) = read_documents(text)
+    except (UnreadableError, ValueError):
+        return Document(value, 1)
+    return replace(document, value=value)
 
 
 def _objects(name: str, document: Document) -> Iterator[Manifest]:
