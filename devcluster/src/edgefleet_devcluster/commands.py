@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgefleet_devcluster.network import LOOPBACK
+from edgefleet_devcluster.network import LOOPBACK, SERVICE_RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from edgefleet_devcluster.credentials import Credentials
 
-SERVICE_RANGE = "10.96.0.0/16"
-SERVICE_ADDRESS = "10.96.0.1"
 # etcd listens on a Unix socket in the cluster's private directory: it has no passwords, so a TCP port would open the
 # cluster to every user of the machine, and would be one more port to race for. The name is relative because a socket's
 # path is limited to 107 bytes, and ends in a port because etcd insists on one where it advertises an address.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from edgefleet_devcluster.commands import SERVICE_ADDRESS
-from edgefleet_devcluster.network import LOOPBACK
+from edgefleet_devcluster.network import LOOPBACK, SERVICE_ADDRESS
 from edgefleet_devcluster.pki import Authority, Pair, Subject
 
 if TYPE_CHECKING:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOPBACK = "127.0.0.1"
+# Where Services get their addresses; the first is the API server's own.
+SERVICE_RANGE = "10.96.0.0/16"
+SERVICE_ADDRESS = "10.96.0.1"
 # Reserved for documentation: reachable from nowhere, which without nodes nobody notices.
 _NO_NETWORK = "192.0.2.1"
 
