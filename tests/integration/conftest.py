@@ -1,5 +1,6 @@
 """What integration tests share: a real API server, and ours installed in it."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def crds(kubectl: Kubectl) -> Path:
 def api(control_plane: Cluster, kubectl: Kubectl, crds: Path) -> Iterator[ApiServer]:
     """The API server's verdict on our kinds, in a namespace of this session's own."""
     assert crds.is_dir()
-    name = "verdicts"
+    name = f"verdicts-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
     yield ApiServer(control_plane.kubeconfig, control_plane.context, name)
     kubectl("delete", "namespace", name, "--wait=false")

@@ -131,7 +131,10 @@ def test_beside_argo_rollouts_the_exact_plural_wins(
 ) -> None:
     """Documented in docs/spec/rolloutring.md: kubectl prefers a plural to another CRD's short name."""
     assert fleet
-    kubectl("apply", "--server-side", "-f", str(argo_rollouts_crd))
+    # On a cluster that is not the tests' own, Argo Rollouts may be there: then it stays as it is.
+    theirs_already = kubectl("get", "crd", "rollouts.argoproj.io", check=False).returncode == 0
+    if not theirs_already:
+        kubectl("apply", "--server-side", "-f", str(argo_rollouts_crd))
     try:
         wait_established(kubectl, "rollouts.argoproj.io")
         # kubectl remembers what a server has; a person's next shell would ask anew.
@@ -141,4 +144,5 @@ def test_beside_argo_rollouts_the_exact_plural_wins(
         for ours in ("ring", "rolloutrings", "rollouts.edgefleet.io"):
             assert "canary" in kubectl(*fresh, "get", ours, "-n", api.namespace).stdout, ours
     finally:
-        kubectl("delete", "--wait=true", "-f", str(argo_rollouts_crd))
+        if not theirs_already:
+            kubectl("delete", "--wait=true", "-f", str(argo_rollouts_crd))
