@@ -9,8 +9,6 @@ RUN := $(VENV)/bin
 STEP := scripts/step
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(RUN):$(PATH)
-# A developer's kubeconfig never reaches a test: EDGEFLEET_CONTEXT alone selects a cluster.
-unexport KUBECONFIG
 
 .PHONY: help setup generate verify test test-full firmware-test format lock clean
 
