@@ -60,7 +60,12 @@ _DEVICE: Final = _object(
         "deviceClass": "esp32",
         "role": "level2",
         "sources": {"inputTopic": "shaded-pole-motor-sensor_data", "devices": ["press-01", "press-02"]},
-        "pin": {"modelVersion": "1.4.0", "reason": "bearing test", "until": "2026-12-01T00:00:00+01:00"},
+        "pin": {
+            "model": "motor-anomaly",
+            "modelVersion": "1.4.0",
+            "reason": "bearing test",
+            "until": "2026-12-01T00:00:00+01:00",
+        },
         "updatesEnabled": False,
         "revoked": True,
         "window": _WINDOW,

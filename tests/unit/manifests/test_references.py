@@ -33,7 +33,21 @@ def test_a_missing_class_is_an_error_where_classes_are_declared_and_a_warning_el
 
 def test_a_missing_pin_is_waited_for() -> None:
     device = make_device("a", pin={"modelVersion": "3.0.0", "reason": "test"})
-    assert said(lint_objects(make_classes(), device)) == ["warning version-exists EdgeDevice a spec.pin.modelVersion"]
+    report = lint_objects(make_classes(), device, make_ring("canary"), make_version())
+    assert said(report) == ["warning version-exists EdgeDevice a spec.pin.modelVersion"]
+    assert "motor 3.0.0 is not declared here" in report.findings[0].message
+    there = make_device("a", pin={"modelVersion": "1.0.0", "reason": "test"})
+    assert said(lint_objects(make_classes(), there, make_ring("canary"), make_version())) == []
+
+
+def test_a_pin_of_a_device_in_no_ring_must_name_its_model() -> None:
+    pin = {"modelVersion": "1.0.0", "reason": "test"}
+    ringed, alone = make_device("x"), make_device("a", pin=pin, labels={"site": "two"})
+    report = lint_objects(make_classes(), ringed, alone, make_ring("canary"), make_version())
+    assert "error pin-has-model EdgeDevice a spec.pin" in said(report)
+    alone["spec"]["pin"]["model"] = "motor"
+    report = lint_objects(make_classes(), ringed, alone, make_ring("canary"), make_version())
+    assert "error pin-has-model EdgeDevice a spec.pin" not in said(report)
 
 
 def test_a_missing_predecessor_is_an_error_that_names_the_others() -> None:

@@ -33,12 +33,14 @@ def check_fit(fleet: Fleet) -> Iterator[Finding]:
 
 def _check_overlap(fleet: Fleet) -> Iterator[Finding]:
     """Within a chain the earliest ring owns a device; between unrelated rings nobody could say which does."""
+    names = {
+        key: frozenset(device.object.metadata.name for device in fleet.members(ring))
+        for key, ring in fleet.rings.items()
+    }
     for first, second in combinations(sorted(fleet.rings.values(), key=lambda ring: ring.key), 2):
         if first.key[0] != second.key[0] or fleet.chains[first.key] == fleet.chains[second.key]:
             continue
-        both = {device.object.metadata.name for device in fleet.members(first)} & {
-            device.object.metadata.name for device in fleet.members(second)
-        }
+        both = names[first.key] & names[second.key]
         other = f"ring {first.key[1]}, which neither follows nor precedes this one"
         if both:
             message = f"also selects {name_some(both)}, as does {other}"
@@ -101,7 +103,7 @@ def _check_members(fleet: Fleet, ring: Ring) -> Iterator[Finding]:
         message = "contradicts itself: no device can ever match"
         yield ring.declared.find("selector-satisfiable", message, ("spec", "selector"))
         return
-    members = list(fleet.members(ring))
+    members = fleet.members(ring)
     claimed = any(_could_enrol(ring, claim.spec) for claim in fleet.declarations.claims)
     if not members and not claimed:
         then = "holds the chain" if ring.object.spec.on_empty == "hold" else "is skipped"

@@ -18,7 +18,7 @@ def to_selector(selector: ApiSelector) -> Selector:
     return Selector(tuple(exact + others))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ring:
     """A ring, and where it was declared."""
 
@@ -30,7 +30,7 @@ class Ring:
         """(namespace, name)."""
         return (self.object.metadata.namespace or "", self.object.metadata.name)
 
-    @property
+    @cached_property
     def selector(self) -> Selector:
         """Its selector, as the domain reads it."""
         return to_selector(self.object.spec.selector)
@@ -83,13 +83,21 @@ class Fleet:
             found.setdefault(key, {})[Version.parse(version.spec.version)] = (version, declared)
         return found
 
-    def members(self, ring: Ring) -> Iterator[Device]:
-        """Yields the declared devices that the ring's selector matches, its limit left aside."""
-        selector = ring.selector
-        for device in self.devices:
-            same_namespace = (device.object.metadata.namespace or "") == ring.key[0]
-            if same_namespace and selector.matches(device.object.metadata.labels):
-                yield device
+    @cached_property
+    def _members(self) -> dict[tuple[str, str], list[Device]]:
+        """Every ring's devices, found once: the checks ask again and again."""
+        return {
+            key: [device for device in self.devices if self.selects(ring, device)] for key, ring in self.rings.items()
+        }
+
+    def members(self, ring: Ring) -> list[Device]:
+        """Returns the declared devices that the ring's selector matches, its limit left aside."""
+        return self._members[ring.key]
+
+    def selects(self, ring: Ring, device: Device) -> bool:
+        """Says whether the ring's selector matches the device."""
+        same_namespace = (device.object.metadata.namespace or "") == ring.key[0]
+        return same_namespace and ring.selector.matches(device.object.metadata.labels)
 
     def predecessors(self, ring: Ring) -> Iterator[Ring]:
         """Yields the declared rings that `ring` follows."""

@@ -71,12 +71,19 @@ def _named_classes(fleet: Fleet) -> Iterator[tuple[str, Declared | DeclaredDocum
 def _check_pins(fleet: Fleet) -> Iterator[Finding]:
     for device in fleet.devices:
         pin = device.object.spec.pin
+        if pin is None:
+            continue
         namespace = device.object.metadata.namespace or ""
-        declared = {
-            str(version) for (place, _), found in fleet.versions.items() if place == namespace for version in found
-        }
-        if pin is not None and pin.model_version not in declared:
-            message = f"no model has a version {pin.model_version} here; the device waits until one does"
+        owners = [ring for ring in fleet.rings.values() if ring.key[0] == namespace and fleet.selects(ring, device)]
+        models = {pin.model} if pin.model else {ring.object.spec.model for ring in owners}
+        if not models and fleet.rings:
+            message = "the device is in no ring, so the pin must name the model"
+            yield device.declared.find("pin-has-model", message, ("spec", "pin"))
+        elif not any(
+            Version.parse(pin.model_version) in fleet.versions.get((namespace, model), {}) for model in models
+        ):
+            named = name_some(models) or "no model"
+            message = f"{named} {pin.model_version} is not declared here, the device waits for it"
             yield device.declared.find("version-exists", message, ("spec", "pin", "modelVersion"), warning=True)
 
 

@@ -24,6 +24,7 @@ from edgefleet.api.scalars import (
     FreeForm,
     Generation,
     Instant,
+    ModelName,
     Name,
     Number,
     ObservedGeneration,
@@ -52,6 +53,8 @@ FirmwareVersion = Annotated[str, Field(min_length=1, max_length=64)]
 class Pin(Section):
     """Holds one device at one version, whatever its ring does."""
 
+    model: ModelName | None = None
+    """The model; the ring's when absent, so a device in no ring needs it."""
     model_version: Version
     """The version to hold the device at."""
     reason: Text
