@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgefleet.contracts.semver import compare_versions
 from edgefleet.domain.rollout.versions import Version, VersionRange
 
 numbers = st.integers(0, 4)
@@ -45,3 +46,9 @@ def test_caret_and_tilde_are_inside_at_least(bound: Version, version: Version) -
     for sign in ("^", "~"):
         if VersionRange.parse(f"{sign}{bound}").contains(version):
             assert version >= bound
+
+
+@given(versions, versions)
+def test_git_and_the_wire_order_versions_alike(a: Version, b: Version) -> None:
+    """domain and contracts may not import each other, so each has its own order (and the firmware a third)."""
+    assert compare_versions(str(a), str(b)) == (a > b) - (a < b)

@@ -86,7 +86,7 @@ def test_github_gets_workflow_commands_that_cannot_be_broken_out_of(folder: Path
         (("lint", "nowhere"), "nowhere does not exist"),
         (("lint", "empty"), "holds no .json, .yaml, .yml file"),
         (("lint", ".", "--against", "nowhere"), "nowhere does not exist"),
-        (("lint", ".", "--against", "git:nope"), "git ls-tree"),
+        (("lint", ".", "--against", "git:nope"), "git archive"),
         (("lint", ".", "--against", "git:--output=x"), "needs a folder and a revision"),
         (("lint", "-", "--against", "git:HEAD"), "needs a folder and a revision"),
     ],
@@ -111,6 +111,8 @@ def test_against_a_git_revision_and_against_a_folder(folder: Path, tmp_path_fact
     fleet = repository / "fleet dir"
     fleet.mkdir()
     (fleet / "fleet.yaml").write_bytes((folder / "fleet.yaml").read_bytes())
+    (fleet / ".hidden.yaml").write_text("a: [")
+    (repository / "outside.yaml").write_text("a: [")
     git(repository, "init", "-q")
     git(repository, "add", ".")
     git(repository, "commit", "-qm", "first")

@@ -79,6 +79,13 @@ def test_a_cycle_is_reported_once_with_its_way() -> None:
     assert "a -> b -> c -> a" in cycles[0].message or "a -> c -> b -> a" in cycles[0].message
 
 
+def test_two_cycles_through_one_ring_are_both_reported() -> None:
+    rings = [make_ring("a", after=["b", "c"]), make_ring("b", after=["a"]), make_ring("c", after=["a"])]
+    report = lint_objects(make_classes(), make_device("x"), *rings)
+    cycles = [found.message.partition(": ")[2] for found in report.findings if found.rule == "no-cycle"]
+    assert sorted(sorted({*cycle.split(" -> ")}) for cycle in cycles) == [["a", "b"], ["a", "c"]]
+
+
 def test_a_diamond_is_no_cycle() -> None:
     rings = [
         make_ring("top"),

@@ -91,8 +91,8 @@ def test_python_keeps_its_operator_module_beside_our_folder() -> None:
         text=True,
         check=True,
     )
-    assert "built-in" in done.stdout or "_operator" in done.stdout or "itemgetter" in done.stdout
-    assert "/operator.py" in done.stdout
+    assert "itemgetter" in done.stdout
+    assert done.stdout.strip().endswith("/operator.py")
 
 
 @pytest.mark.parametrize("target", ["help", "test", "test-full", "verify", "generate", "firmware-test", "setup"])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.alias_generators import to_snake
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 CEL_KEY: Final = "x-kubernetes-validations"
@@ -150,7 +151,7 @@ def at_least_one(rule_id: str, *names: str, where: str = "") -> Rule:
 
 
 def _present(value: Any, camel: str) -> bool:
-    return getattr(value, re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), camel)) not in (None, ())
+    return getattr(value, to_snake(camel)) not in (None, ())
 
 
 def named_at_most(limit: int) -> Rule:

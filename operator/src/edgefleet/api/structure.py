@@ -14,7 +14,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -120,7 +120,7 @@ class ListKind:
         def check(value: tuple[Any, ...]) -> tuple[Any, ...]:
             seen: set[tuple[Any, ...]] = set()
             for member in value:
-                key = tuple(getattr(member, name) for name in self._attributes()) if self.keys else (member,)
+                key = tuple(getattr(member, name) for name in map(to_snake, self.keys)) if self.keys else (member,)
                 if key in seen:
                     said = ", ".join(str(part) for part in key)
                     raise PydanticCustomError("duplicate", "{said} is listed twice", {"said": said})
@@ -137,9 +137,6 @@ class ListKind:
         if self.keys:
             json_schema["x-kubernetes-list-map-keys"] = list(self.keys)
         return json_schema
-
-    def _attributes(self) -> tuple[str, ...]:
-        return tuple("".join(f"_{char.lower()}" if char.isupper() else char for char in key) for key in self.keys)
 
 
 def is_same(first: Section, second: Section) -> bool:

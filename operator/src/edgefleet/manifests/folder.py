@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, Final, cast
 
 from edgefleet.manifests.findings import Finding, Place
@@ -49,16 +49,15 @@ def read_folder(folder: Path) -> Reading:
 
     A patch is a fragment: lint what kustomize makes of it (`kubectl kustomize DIR | edgefleet lint -`).
     """
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    files = sorted(path for path in folder.rglob("*") if is_read(path.relative_to(folder)) and path.is_file())
     return read_files(
         {path.relative_to(folder).as_posix(): (path.read_bytes() if _is_small(path) else None) for path in files}
     )
+
+
+def is_read(path: PurePath) -> bool:
+    """Says whether a file is a manifest by its name, relative to the folder: hidden files and folders are not."""
+    return path.suffix in SUFFIXES and not any(part.startswith(".") for part in path.parts)
 
 
 def _is_small(path: Path) -> bool:

@@ -7,7 +7,7 @@ from edgefleet.manifests.findings import Finding
 from edgefleet.manifests.fit import check_fit
 from edgefleet.manifests.fleet import Fleet
 from edgefleet.manifests.folder import Reading
-from edgefleet.manifests.objects import Declarations, declare
+from edgefleet.manifests.objects import declare
 from edgefleet.manifests.references import check_references
 from edgefleet.manifests.transitions import check_transitions
 
@@ -19,7 +19,7 @@ class Report:
     Attributes:
         findings: What to mend, in the order of files and lines.
         files: Files read.
-        objects: Objects of ours that passed schema and rules.
+        objects: Objects, classes and claims of ours that passed schema and rules.
     """
 
     findings: tuple[Finding, ...]
@@ -49,10 +49,7 @@ def lint(reading: Reading, against: Reading | None = None) -> Report:
         *check_envelopes(fleet),
     ]
     if against is not None:
-        findings.extend(check_transitions(_old(against), declarations))
+        findings.extend(check_transitions(declare(against.manifests), declarations))
     ordered = sorted(set(findings), key=lambda finding: finding.sort_key)
-    return Report(tuple(ordered), reading.files, len(declarations.objects) + len(declarations.classes))
-
-
-def _old(against: Reading) -> Declarations:
-    return declare(against.manifests)
+    passed = (declarations.objects, declarations.classes, declarations.claims)
+    return Report(tuple(ordered), reading.files, sum(map(len, passed)))

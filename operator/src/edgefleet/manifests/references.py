@@ -1,6 +1,7 @@
 """Whether what objects name exists: classes, versions, rings. Must not judge whether things fit each other."""
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 
 from edgefleet.api.v1alpha1 import EnrolmentClaim
 from edgefleet.domain.rollout.versions import Version, VersionRange
@@ -74,7 +75,7 @@ def _check_pins(fleet: Fleet) -> Iterator[Finding]:
         if pin is None:
             continue
         namespace = device.object.metadata.namespace or ""
-        owners = [ring for ring in fleet.rings.values() if ring.key[0] == namespace and fleet.selects(ring, device)]
+        owners = [ring for ring in fleet.rings.values() if fleet.selects(ring, device)]
         models = {pin.model} if pin.model else {ring.object.spec.model for ring in owners}
         if not models and fleet.rings:
             message = "the device is in no ring, so the pin must name the model"
@@ -118,25 +119,15 @@ def _check_ring_order(fleet: Fleet, ring: Ring) -> Iterator[Finding]:
 
 def _check_cycles(fleet: Fleet) -> Iterator[Finding]:
     """Reports each cycle of `after` once, at its first ring."""
-    done: set[tuple[str, str]] = set()
-    for start in sorted(fleet.rings):
-        trail: list[tuple[str, str]] = []
-        current: tuple[str, str] | None = start
-        stack = [(start, iter([before.key for before in fleet.predecessors(fleet.rings[start])]))]
-        trail.append(start)
-        while stack and start not in done:
-            current, nexts = stack[-1]
-            following = next(nexts, None)
-            if following is None:
-                done.add(current)
-                stack.pop()
-                trail.pop()
-            elif following in trail:
-                cycle = [*trail[trail.index(following) :], following]
-                names = " -> ".join(key[1] for key in reversed(cycle))
-                message = f"the rings follow each other in a circle and none can ever start: {names}"
-                yield fleet.rings[min(cycle)].declared.find("no-cycle", message, ("spec", "after"))
-                done.update(cycle)
-            elif following not in done:
-                trail.append(following)
-                stack.append((following, iter([before.key for before in fleet.predecessors(fleet.rings[following])])))
+    graph = {key: [before.key for before in fleet.predecessors(fleet.rings[key])] for key in sorted(fleet.rings)}
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as problem:
+            cycle: list[tuple[str, str]] = problem.args[1]
+            names = " -> ".join(key[1] for key in cycle)
+            message = f"the rings follow each other in a circle and none can ever start: {names}"
+            yield fleet.rings[min(cycle)].declared.find("no-cycle", message, ("spec", "after"))
+            graph[cycle[1]].remove(cycle[0])  # broken here, to find the next one
+        else:
+            return

@@ -1,17 +1,19 @@
 """`edgefleet lint`: reads a folder, prints what to mend."""
 
+import io
 import json
 import subprocess
 import sys
+import tarfile
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, NoReturn
 
 import typer
 
 from edgefleet.manifests import lint as linting
 from edgefleet.manifests.findings import Finding
-from edgefleet.manifests.folder import SUFFIXES, Reading, read_files, read_folder
+from edgefleet.manifests.folder import SUFFIXES, Reading, is_read, read_files, read_folder
 
 GIT_PREFIX = "git:"
 
@@ -75,10 +77,11 @@ def _read_against(against: str, folder: str) -> Reading:
     revision = against.removeprefix(GIT_PREFIX)
     if folder == "-" or revision.startswith("-"):
         _fail("--against git:REV needs a folder and a revision")
-    listed = _git(folder, "ls-tree", "-r", "-z", "--name-only", revision, "--", ".")
-    names = [name for name in listed.decode().split("\0") if Path(name).suffix in SUFFIXES]
-    visible = [name for name in names if not any(part.startswith(".") for part in Path(name).parts)]
-    return read_files({name: _git(folder, "show", f"{revision}:./{name}") for name in visible})
+    # An archive of the folder alone, in one go, whatever the number of files.
+    with tarfile.open(fileobj=io.BytesIO(_git(folder, "archive", "--format=tar", revision))) as archive:
+        members = [entry for entry in archive if entry.isfile() and is_read(PurePosixPath(entry.name))]
+        contents = {entry.name: archive.extractfile(entry) for entry in members}
+        return read_files({name: content.read() for name, content in contents.items() if content is not None})
 
 
 def _git(folder: str, *arguments: str) -> bytes:
