@@ -51,7 +51,7 @@ def go_version(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class ComponentSet:
-    """Components that are pinned together by one go.mod."""
+    """Components that are pinned together by one go.mod; Go files beside it are packages of our own."""
 
     name: str
     module: str
@@ -98,15 +98,53 @@ _KUBERNETES = ComponentSet(
     directory=_MODULES / "kubernetes",
 )
 _ETCD = ComponentSet(name="etcd", module="go.etcd.io/etcd/server/v3", ldflags="-s -w", directory=_MODULES / "etcd")
+_COREDNS = ComponentSet(
+    name="coredns", module="github.com/coredns/coredns", ldflags="-s -w", directory=_MODULES / "coredns"
+)
+_HELM = ComponentSet(
+    name="helm",
+    module="helm.sh/helm/v4",
+    ldflags="-s -w -X helm.sh/helm/v4/internal/version.version={version}",
+    directory=_MODULES / "helm",
+)
+_LOCAL_PATH = ComponentSet(
+    name="local-path-provisioner",
+    module="github.com/rancher/local-path-provisioner",
+    ldflags="-s -w -X main.VERSION={version}",
+    directory=_MODULES / "local-path-provisioner",
+)
+_SOURCE_CONTROLLER = ComponentSet(
+    name="source-controller",
+    module="github.com/fluxcd/source-controller",
+    ldflags="-s -w",
+    directory=_MODULES / "source-controller",
+)
+_KUSTOMIZE_CONTROLLER = ComponentSet(
+    name="kustomize-controller",
+    module="github.com/fluxcd/kustomize-controller",
+    ldflags="-s -w",
+    directory=_MODULES / "kustomize-controller",
+)
 
 COMPONENTS: dict[str, Component] = {
     component.name: component
     for component in (
         Component("etcd", _ETCD, "go.etcd.io/etcd/server/v3"),
+        Component("etcdctl", _ETCD, "go.etcd.io/etcd/etcdctl/v3"),
+        Component("etcdutl", _ETCD, "go.etcd.io/etcd/etcdutl/v3"),
         # First of its set: it compiles what the others share.
         Component("kube-apiserver", _KUBERNETES, "k8s.io/kubernetes/cmd/kube-apiserver"),
         Component("kube-controller-manager", _KUBERNETES, "k8s.io/kubernetes/cmd/kube-controller-manager"),
+        Component("kube-scheduler", _KUBERNETES, "k8s.io/kubernetes/cmd/kube-scheduler"),
+        Component("kube-proxy", _KUBERNETES, "k8s.io/kubernetes/cmd/kube-proxy"),
+        Component("kubelet", _KUBERNETES, "k8s.io/kubernetes/cmd/kubelet"),
         Component("kubectl", _KUBERNETES, "k8s.io/kubernetes/cmd/kubectl"),
+        # Our own main package, beside its go.mod: it chooses the plugins.
+        Component("coredns", _COREDNS, "edgefleet.io/devcluster/coredns"),
+        Component("helm", _HELM, "helm.sh/helm/v4/cmd/helm"),
+        Component("local-path-provisioner", _LOCAL_PATH, "github.com/rancher/local-path-provisioner"),
+        Component("source-controller", _SOURCE_CONTROLLER, "github.com/fluxcd/source-controller"),
+        Component("kustomize-controller", _KUSTOMIZE_CONTROLLER, "github.com/fluxcd/kustomize-controller"),
     )
 }
 

@@ -1,4 +1,4 @@
-"""Where a component's binary comes from. Here: compiled from the pinned Go module."""
+"""Where a component's program comes from. Here: compiled from the pinned Go module."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Protocol
 from edgefleet_devcluster.components import go_version
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.processes import kill_group, tethered
+from edgefleet_devcluster.progress import Heartbeat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from edgefleet_devcluster.components import Component, ComponentSet
+    from edgefleet_devcluster.progress import Say
 
 _POLL_SECONDS = 0.2
 _TAIL_LINES = 15
@@ -36,16 +36,79 @@ _INSTALL_GO = (
 )
 
 
+class SourceUnavailableError(DevclusterError):
+    """A source cannot give a component now; another one may."""
+
+    def __init__(self, message: str, *, told: bool = False) -> None:
+        """Take why.
+
+        Args:
+            message: Why, with the way out where there is one.
+            told: Whether it was said in this run before.
+        """
+        super().__init__(message)
+        self.told = told
+
+
+class Progress:
+    """What a source tells while it gets one component."""
+
+    def __init__(self, say: Say, label: str, every: float) -> None:
+        """Start counting now.
+
+        Args:
+            say: Where the lines go.
+            label: What each line starts with.
+            every: Seconds between two lines about the state.
+        """
+        self._say = say
+        self._label = label
+        self._heartbeat = Heartbeat(say, every)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._heartbeat.elapsed
+
+    def tell(self, what: str) -> None:
+        """Say it at once."""
+        self._say(f"{self._label}: {what}")
+
+    def beat(self, state: str) -> None:
+        """Say the state if it is time; call it several times a second."""
+        self._heartbeat.beat(lambda: f"{self._label}: {self.elapsed:.0f} s, {state}")
+
+
 class Source(Protocol):
-    """A way to get components; its key tells apart binaries that could differ."""
+    """A way to get components; its key tells apart programs that could differ."""
+
+    def offers(self, component: Component, /) -> bool:
+        """Whether it may have the component at all; asks nobody."""
+        ...
 
     def key(self, components: ComponentSet, /) -> str:
-        """Return what identifies the binaries of this set, as a file name part."""
+        """Return what identifies the programs of this set, as a file name part that no other source uses."""
         ...
 
-    def produce(self, component: Component, destination: Path, log: Path, beat: Callable[[str], None], /) -> None:
-        """Write the program to ``destination``, call ``beat`` with the state several times a second."""
+    def produce(self, component: Component, destination: Path, log: Path, progress: Progress, /) -> None:
+        """Write the program to ``destination``, telling how it goes.
+
+        Raises:
+            SourceUnavailableError: Another source may be tried.
+        """
         ...
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Give a complete program its final name; whoever finds it there can run it."""
+    partial.chmod(0o755)
+    fd = os.open(partial, os.O_RDONLY)
+    try:
+        # Written through to the disk: after a power cut the final name must not hold an empty file.
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    partial.rename(path)
 
 
 @dataclass(frozen=True)
@@ -74,14 +137,23 @@ class Toolchain:
         asked = ["GOVERSION", "GOOS", "GOARCH", "GOCACHE", "GOMODCACHE", "GOTMPDIR"]
         # From /: in the module's own folder a too old Go would refuse to answer.
         done = subprocess.run(
-            [go, "env", "-json", *asked], capture_output=True, text=True, check=False, cwd="/", env=_environment()
+            [go, "env", "-json", *asked], capture_output=True, text=True, check=False, cwd="/", env=go_environment()
         )
         if done.returncode != 0:
             raise DevclusterError(f"`{go} env` failed: {done.stderr.strip()}; {install}")
         found = cls(go, json.loads(done.stdout))
-        if found.version and found.version < needed:
-            raise DevclusterError(f"{go} is {found.env['GOVERSION']}: {install}")
+        found.check_version(needed)
         return found
+
+    def check_version(self, needed: tuple[int, ...]) -> None:
+        """Raise when it is too old.
+
+        Raises:
+            DevclusterError: It is older than ``needed``.
+        """
+        if self.version and self.version < needed:
+            install = _INSTALL_GO.format(needed=".".join(map(str, needed)))
+            raise DevclusterError(f"{self.go} is {self.env['GOVERSION']}: {install}")
 
     def check_space(self, destination: Path) -> None:
         """Raise when a file system that the build writes to is nearly full.
@@ -112,7 +184,8 @@ def free_bytes(place: Path) -> int:
     return shutil.disk_usage(place).free
 
 
-def _environment() -> dict[str, str]:
+def go_environment() -> dict[str, str]:
+    """Return the environment that Go runs in: the user's, less what would change the programs."""
     # A go.work in a parent folder would replace the pins; a toolchain download would be a second, hidden, Go. The
     # user's GOFLAGS must not reach the binaries; an empty value would not hide what `go env -w` has written.
     return os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-trimpath"}
@@ -123,24 +196,30 @@ class GoSource:
 
     def __init__(self) -> None:
         """Look for Go when it is first needed."""
-        self._toolchains: dict[tuple[int, ...], Toolchain] = {}
+        self._toolchain: Toolchain | None = None
+
+    def offers(self, _component: Component, /) -> bool:
+        """Whether it can be compiled: all can."""
+        return True
 
     def toolchain(self, components: ComponentSet) -> Toolchain:
         """Return the Go in use, at least as new as the set needs; looked up once."""
         needed = components.go_mod.go
-        if needed not in self._toolchains:
-            self._toolchains[needed] = Toolchain.find(needed)
-        return self._toolchains[needed]
+        if self._toolchain is None:
+            self._toolchain = Toolchain.find(needed)
+        self._toolchain.check_version(needed)
+        return self._toolchain
 
     def flags(self, components: ComponentSet) -> list[str]:
         """Return the flags of ``go build`` for this set."""
         return ["-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", components.link_flags]
 
     def key(self, components: ComponentSet, /) -> str:
-        """Hash go.mod, go.sum, the flags, the platform and the Go version."""
+        """Hash go.mod, go.sum, our own Go files, the flags, the platform and the Go version."""
         env = self.toolchain(components).env
         digest = hashlib.sha256()
-        parts = [(components.directory / name).read_bytes() for name in ("go.mod", "go.sum")]
+        names = ["go.mod", "go.sum", *sorted(path.name for path in components.directory.glob("*.go"))]
+        parts = [(components.directory / name).read_bytes() for name in names]
         parts += [flag.encode() for flag in self.flags(components)]
         parts += [env[name].encode() for name in ("GOVERSION", "GOOS", "GOARCH")]
         for part in parts:
@@ -148,13 +227,14 @@ class GoSource:
             digest.update(f"{len(part)}:".encode() + part)
         return digest.hexdigest()[:16]
 
-    def produce(self, component: Component, destination: Path, log: Path, beat: Callable[[str], None], /) -> None:
+    def produce(self, component: Component, destination: Path, log: Path, progress: Progress, /) -> None:
         """Compile and link, with the compiler's words in ``log``.
 
         Raises:
             DevclusterError: It did not compile; the message has the last lines and the log's path.
         """
         toolchain = self.toolchain(component.set)
+        progress.tell("building (minutes the first time, seconds with a warm Go cache)")
         toolchain.check_space(destination.parent)
         command = [toolchain.go, "build", "-v", *self.flags(component.set), "-o", str(destination)]
         command.append(component.package)
@@ -162,7 +242,7 @@ class GoSource:
             process = subprocess.Popen(
                 tethered(command),
                 cwd=component.set.directory,
-                env=_environment(),
+                env=go_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -171,7 +251,7 @@ class GoSource:
         with process:
             try:
                 while process.poll() is None:
-                    beat(_state(log))
+                    progress.beat(_state(log))
                     time.sleep(_POLL_SECONDS)
             except BaseException:
                 # Ctrl-C included: the compilers under `go` are in its group and must not run on.

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgefleet_devcluster.components import Component, ComponentSet
+from support.releasesite import Site, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 GO_MOD = """\
@@ -40,3 +42,13 @@ def hello(tmp_path: Path) -> Component:
     (directory / "hello" / "main.go").write_text(MAIN_GO)
     components = ComponentSet("pins", "example.test/hello", "-s -w -X main.version={version}", directory)
     return Component("hello", components, "example.test/hello")
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A release site that nothing stands in front of."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with serving() as site:
+        yield site
