@@ -10,7 +10,7 @@ STEP := scripts/step
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(RUN):$(PATH)
 
-.PHONY: help setup generate verify test test-full firmware-test format lock clean
+.PHONY: help setup up down images generate verify test test-full firmware-test format lock clean
 
 help: ## Print this list
 	@printf 'EdgeFleet: GitOps for edge-AI fleets\n\n'
@@ -24,6 +24,16 @@ $(STAMP): requirements.lock pyproject.toml operator/pyproject.toml devcluster/py
 
 setup: $(STAMP) ## Install the Python environment and the system packages
 	@$(STEP) "system packages" scripts/install-packages
+
+up: setup ## Start a Kubernetes of four nodes on this machine, with Flux and a Git server (root)
+	@devcluster up
+
+down: $(STAMP) ## Stop it and remove what it made on this machine; its data stays
+	@devcluster down
+
+images: setup ## Build the container images that are missing (docker, or buildah where no engine answers)
+	@$(STEP) "cluster binaries" devcluster build
+	@$(STEP) "images" devcluster images
 
 generate: $(STAMP) ## Write every generated file (crds/, schemas, C header, vectors, reference)
 	@$(STEP) "generate" python -m edgefleet.codegen .
@@ -47,12 +57,14 @@ test: setup ## What every commit must pass
 	@$(STEP) "verify" $(MAKE) verify
 	@$(STEP) "firmware" $(MAKE) firmware-test
 	@$(STEP) "cluster binaries" devcluster build
+	@$(STEP) "images" devcluster images
 	@$(STEP) "tests" pytest -m "not slow"
 
 test-full: setup ## All of it, long matrices and random seeds included
 	@$(STEP) "verify" $(MAKE) verify
 	@$(STEP) "firmware" $(MAKE) firmware-test
 	@$(STEP) "cluster binaries" devcluster build
+	@$(STEP) "images" devcluster images
 	@$(STEP) "tests, long ones too" env EDGEFLEET_HYPOTHESIS_PROFILE=full pytest
 
 lock: ## Pin the dependencies again (requirements.lock: versions and hashes, no addresses)

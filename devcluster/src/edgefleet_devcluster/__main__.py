@@ -2,6 +2,6 @@
 
 import sys
 
-from edgefleet_devcluster.cli import main
+from edgefleet_devcluster.cli.app import main
 
 sys.exit(main())

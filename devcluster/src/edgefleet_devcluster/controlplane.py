@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from edgefleet_devcluster import build, commands, network, paths, readiness
+from edgefleet_devcluster import build, commands, network, readiness
 from edgefleet_devcluster.credentials import Credentials
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.locks import exclusive
+from edgefleet_devcluster.place import HERE, Place
 from edgefleet_devcluster.processes import Program
 from edgefleet_devcluster.progress import Heartbeat, Say, to_stderr
 from edgefleet_devcluster.readiness import Readiness
-from edgefleet_devcluster.settings import API_SERVER, CONTROLLER_MANAGER, ETCD, Settings
+from edgefleet_devcluster.settings import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER, Settings
 from edgefleet_devcluster.startup import Startup
 
 if TYPE_CHECKING:
@@ -33,13 +33,12 @@ HOUSEKEEPING = (
 )
 """What even custom resources need: deleting namespaces, following owner references, default service accounts."""
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _POLL_SECONDS = 0.05
 _SAY_EVERY_SECONDS = 5.0
 _LOCK_SECONDS = 180.0
 _SETTLE_SECONDS = 10.0
 # The API server drains for as long as a client keeps a connection busy; it has nothing to lose at a kill.
-_GRACE_SECONDS = {CONTROLLER_MANAGER: 2.0, API_SERVER: 2.0, ETCD: 5.0}
+_GRACE_SECONDS = {SCHEDULER: 1.0, CONTROLLER_MANAGER: 2.0, API_SERVER: 2.0, ETCD: 5.0}
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,6 @@ class Status:
         return self.complete and self.readiness.ready
 
 
-def default_directory(name: str) -> Path:
-    """Return where the control plane called ``name`` keeps its state.
-
-    Raises:
-        DevclusterError: The name cannot be one of a cluster.
-    """
-    if not _NAME.fullmatch(name):
-        raise DevclusterError(f"{name!r} is no cluster name: use at most 40 of a-z, 0-9 and -, no - at an end")
-    return paths.clusters_dir() / name
-
-
 @dataclass
 class ControlPlane:
     """A control plane on this machine, in one directory; what it stores survives stop and start.
@@ -89,6 +77,7 @@ class ControlPlane:
         port: The API server's port; 0 for the last one used or any free one.
         fsync: Whether stored means on the disk; without it tests run faster.
         controllers: The controllers of the controller manager; none: it is not started.
+        place: Where it runs.
         say: Where progress goes.
     """
 
@@ -97,6 +86,7 @@ class ControlPlane:
     port: int = 0
     fsync: bool = True
     controllers: tuple[str, ...] = HOUSEKEEPING
+    place: Place = HERE
     say: Say = field(default=to_stderr, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,7 +105,7 @@ class ControlPlane:
     @cached_property
     def _programs(self) -> dict[str, Program]:
         """All programs there may be, in the order of starting."""
-        names = (ETCD, API_SERVER, CONTROLLER_MANAGER)
+        names = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
         return {name: Program(name, self.directory) for name in names}
 
     @property
@@ -129,12 +119,18 @@ class ControlPlane:
         return f"devcluster-{self.name}"
 
     @property
-    def server(self) -> str:
-        """The API server's URL."""
-        return f"https://{network.LOOPBACK}:{self._settings.port}"
+    def address(self) -> tuple[str, int]:
+        """The API server's host and port."""
+        return self.place.address, self._settings.port
 
     @property
-    def _credentials(self) -> Credentials:
+    def server(self) -> str:
+        """The API server's URL."""
+        return f"https://{self.place.address}:{self._settings.port}"
+
+    @property
+    def credentials(self) -> Credentials:
+        """The certificates of its programs and users, there once it was started."""
         return Credentials.at(self.directory / "pki")
 
     def start(self, *, detach: bool = False, timeout: float = 90.0) -> bool:
@@ -222,7 +218,9 @@ class ControlPlane:
         return False
 
     def _readyz(self, port: int) -> Readiness:
-        return readiness.readyz(port, authority=self._credentials.authority, client=self._credentials.admin)
+        return readiness.readyz(
+            (self.place.address, port), authority=self.credentials.authority, client=self.credentials.admin
+        )
 
     @property
     def _settings_file(self) -> Path:
@@ -233,16 +231,18 @@ class ControlPlane:
         return Settings.read(self._settings_file)
 
     def _start_all(self, *, detach: bool, timeout: float) -> None:
-        names = [name for name in self._programs if self.controllers or name != CONTROLLER_MANAGER]
-        binaries = build.ensure(names, say=self.say)
-        address = network.host_address()
+        unwanted = {CONTROLLER_MANAGER} if not self.controllers else set[str]()
+        unwanted |= set() if self.place.has_nodes else {SCHEDULER}
+        binaries = build.ensure([name for name in self._programs if name not in unwanted], say=self.say)
+        address = self.place.address if self.place.has_nodes else network.host_address()
         self.kubeconfig.unlink(missing_ok=True)
         startup = Startup(
             programs=self._programs,
             binaries=binaries,
             directory=self.directory,
             credentials=Credentials.issue(self.directory / "pki", address=address),
-            address=address,
+            place=self.place,
+            advertised=address,
             detach=detach,
             heartbeat=Heartbeat(self.say, _SAY_EVERY_SECONDS),
             timeout=timeout,
@@ -251,6 +251,8 @@ class ControlPlane:
         port = startup.api_server(self.port, self._settings_file)
         if self.controllers:
             startup.controller_manager(port, self.controllers)
+        if self.place.has_nodes:
+            startup.scheduler(port)
         # Last: whoever finds the file can use it.
         startup.kubeconfig(self.kubeconfig, port=port, context=self.context, client=startup.credentials.admin)
         self.say(f"{self.name}: ready at {self.server} in {startup.heartbeat.elapsed:.1f} s")

@@ -27,6 +27,9 @@ class Credentials:
     admin: Pair
     serving: Pair
     controller_manager: Pair
+    scheduler: Pair
+    kubelet_client: Pair
+    """With which the API server asks kubelets for logs and shells."""
     service_accounts: Pair
 
     @classmethod
@@ -37,6 +40,8 @@ class Credentials:
             admin=Pair.at(directory, "admin"),
             serving=Pair.at(directory, "kube-apiserver"),
             controller_manager=Pair.at(directory, "kube-controller-manager"),
+            scheduler=Pair.at(directory, "kube-scheduler"),
+            kubelet_client=Pair.at(directory, "kube-apiserver-kubelet-client"),
             service_accounts=Pair(directory / "service-account.pub", directory / "service-account.key"),
         )
 
@@ -49,5 +54,7 @@ class Credentials:
         authority.issue(pairs.serving.name, Subject("kube-apiserver", hosts=hosts))
         authority.issue(pairs.admin.name, Subject("admin", groups=("system:masters",)))
         authority.issue(pairs.controller_manager.name, Subject("system:kube-controller-manager"))
+        authority.issue(pairs.scheduler.name, Subject("system:kube-scheduler"))
+        authority.issue(pairs.kubelet_client.name, Subject("kube-apiserver-kubelet-client", groups=("system:masters",)))
         authority.service_account_key()
         return pairs

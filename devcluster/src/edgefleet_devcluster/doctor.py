@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgefleet_devcluster import paths
-from edgefleet_devcluster.build import location
+from edgefleet_devcluster import build, paths, requirements
 from edgefleet_devcluster.components import COMPONENTS
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.network import LOOPBACK, held_port
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _GIB = 1024**3
-_DISK_TO_BUILD = 5 * _GIB
-"""Cold: 1 GiB of modules, 3 GiB of Go's build cache, 0.3 GiB of binaries, 0.3 GiB while linking."""
+_DISK_TO_BUILD = 15 * _GIB
+"""Cold: 5 GiB of modules, 8 GiB of Go's build cache, 1 GiB of binaries, 0.3 GiB while linking."""
 _DISK_TO_RUN = 1 * _GIB
 _MEMORY_TO_BUILD = 3 * _GIB
 _MEMORY_TO_RUN = 1 * _GIB
@@ -52,7 +51,24 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything; one trouble hides no other."""
     missing, go = _components()
-    return [_platform(), *go, _binaries(missing), _disk(missing), _memory(missing), *_directories(), _ports()]
+    return [
+        _platform(),
+        *go,
+        _binaries(missing),
+        _disk(missing),
+        _memory(missing),
+        *_directories(),
+        _ports(),
+        *_nodes(),
+    ]
+
+
+def _nodes() -> list[Finding]:
+    """Return what a cluster with nodes needs beyond that."""
+    troubles = requirements.examine(paths.clusters_dir())
+    if not troubles:
+        return [Finding("nodes", "root, programs and control groups are as nodes need them")]
+    return [Finding(f"nodes: {subject}", detail, remedy) for subject, detail, remedy in troubles]
 
 
 def _platform() -> Finding:
@@ -64,15 +80,22 @@ def _platform() -> Finding:
 
 def _components() -> tuple[list[str], list[Finding]]:
     """Return the components to build, and what is to say about Go."""
-    source = GoSource()
-    cache = paths.binaries_dir()
     try:
-        missing = [name for name, item in COMPONENTS.items() if not location(item, source=source, cache=cache).exists()]
-        toolchain = source.toolchain(next(iter(COMPONENTS.values())).set)
+        sources = build.select_sources()
     except DevclusterError as error:
         detail, _, remedy = str(error).partition(": ")
-        return list(COMPONENTS), [Finding("go", detail, remedy)]
-    return missing, [Finding("go", f"{toolchain.env['GOVERSION']} ({toolchain.go})")]
+        return list(COMPONENTS), [Finding("binaries", detail, remedy)]
+    missing = {name: item for name, item in COMPONENTS.items() if build.find(item, sources=sources) is None}
+    if not missing:
+        return [], []
+    # Whether an official binary can be downloaded shows only then: Go is needed where it cannot.
+    newest = max((item.set for item in missing.values()), key=lambda components: components.go_mod.go)
+    try:
+        toolchain = GoSource().toolchain(newest)
+    except DevclusterError as error:
+        detail, _, remedy = str(error).partition(": ")
+        return list(missing), [Finding("go", detail, remedy)]
+    return list(missing), [Finding("go", f"{toolchain.env['GOVERSION']} ({toolchain.go})")]
 
 
 def _binaries(missing: list[str]) -> Finding:

@@ -17,6 +17,7 @@ from pathlib import Path
 from edgefleet_devcluster.processes import Identity
 
 _PR_SET_PDEATHSIG = 1
+_CLONE_NEWNET = 0x40000000
 
 
 def _tie_to(parent: int) -> None:
@@ -27,6 +28,15 @@ def _tie_to(parent: int) -> None:
     if os.getppid() != parent:
         # It died before the line above.
         raise SystemExit(1)
+
+
+def _enter(namespace: Path) -> None:
+    """Move to a network namespace; what we exec stays there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with namespace.open("rb") as handle:
+        if libc.setns(handle.fileno(), _CLONE_NEWNET) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(namespace))
 
 
 def _detach() -> None:
@@ -46,6 +56,7 @@ def main() -> None:
     """Tie or detach, write the pid file, exec."""
     parser = argparse.ArgumentParser(prog="edgefleet_devcluster.launch", description=__doc__)
     parser.add_argument("--pid-file", type=Path)
+    parser.add_argument("--network", type=Path, help="the file that stands for a network namespace")
     tie = parser.add_mutually_exclusive_group(required=True)
     tie.add_argument("--parent", type=int)
     tie.add_argument("--detach", action="store_true")
@@ -55,6 +66,8 @@ def main() -> None:
         _detach()
     else:
         _tie_to(options.parent)
+    if options.network:
+        _enter(options.network)
     program = options.command[0]
     if options.pid_file:
         Identity.of(os.getpid(), program).write(options.pid_file)

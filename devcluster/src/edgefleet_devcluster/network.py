@@ -15,6 +15,9 @@ LOOPBACK = "127.0.0.1"
 # Where Services get their addresses; the first is the API server's own.
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"
+DNS_ADDRESS = "10.96.0.10"
+# Where pods get theirs, a /24 a node. No route on this machine leads there, so every cluster can have the same.
+POD_RANGE = "10.244.0.0/16"
 # Reserved for documentation: reachable from nowhere, which without nodes nobody notices.
 _NO_NETWORK = "192.0.2.1"
 

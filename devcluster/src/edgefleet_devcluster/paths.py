@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+
+from edgefleet_devcluster.errors import DevclusterError
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
 def _base(override: str, xdg: str, fallback: str) -> Path:
@@ -21,6 +26,35 @@ def binaries_dir() -> Path:
     return _base("EDGEFLEET_CACHE", "XDG_CACHE_HOME", ".cache") / "bin"
 
 
+def disks_dir() -> Path:
+    """Return the directory of the templates of nodes' disks."""
+    return _base("EDGEFLEET_CACHE", "XDG_CACHE_HOME", ".cache") / "disks"
+
+
+def cluster_dir(name: str) -> Path:
+    """Return the directory in which the cluster called ``name`` keeps its state.
+
+    Raises:
+        DevclusterError: The name cannot be one of a cluster.
+    """
+    return clusters_dir() / _checked(name)
+
+
+def control_plane_dir(name: str) -> Path:
+    """Return the directory in which the control plane without nodes called ``name`` keeps its state.
+
+    Raises:
+        DevclusterError: The name cannot be one of a control plane.
+    """
+    return _base("EDGEFLEET_STATE", "XDG_STATE_HOME", ".local/state") / "control-plane" / _checked(name)
+
+
 def clusters_dir() -> Path:
-    """Return the directory under which each named cluster keeps its state."""
+    """Return the directory under which each cluster has its own."""
     return _base("EDGEFLEET_STATE", "XDG_STATE_HOME", ".local/state") / "devcluster"
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise DevclusterError(f"{name!r} is no cluster name: use at most 40 of a-z, 0-9 and -, no - at an end")
+    return name

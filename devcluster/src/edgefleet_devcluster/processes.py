@@ -32,9 +32,20 @@ def tethered(command: Sequence[str]) -> list[str]:
     return _launch("--parent", str(os.getpid()), command=command)
 
 
-def _launch(*options: str, command: Sequence[str]) -> list[str]:
+def python_module(module: str, *arguments: str) -> list[str]:
+    """Return the command line that runs a module of ours."""
     # -P: a folder named like one of our imports in the working directory must not be taken for it.
-    return [sys.executable, "-P", "-m", "edgefleet_devcluster.launch", *options, "--", *command]
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def _launch(*options: str, command: Sequence[str]) -> list[str]:
+    return python_module("edgefleet_devcluster.launch", *options, "--", *command)
+
+
+def tail(log: Path) -> str:
+    """Return the last lines of a log, indented; nothing if there is none."""
+    text = _read(str(log))[-_TAIL_BYTES:].decode(errors="replace")
+    return "\n".join(f"    {line[:500]}" for line in text.splitlines()[-_TAIL_LINES:])
 
 
 def kill_group(leader: int, number: int = signal.SIGKILL) -> None:
@@ -84,10 +95,21 @@ class Identity:
         command = _read(f"/proc/{self.pid}/cmdline")
         return not command or self.program.encode() in command.split(b"\0")  # empty for a moment during exec
 
-    def resident_bytes(self) -> int:
-        """Return its resident memory; 0 when it is gone."""
-        fields = _read(f"/proc/{self.pid}/statm").split()
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+    def memory(self) -> int:
+        """Return its memory in bytes, as `memory_of` counts it."""
+        return memory_of(self.pid)
+
+
+def memory_of(pid: int) -> int:
+    """Return a process's memory in bytes, its share of what it has in common with others; 0 when it is gone.
+
+    Four kubelets have one copy of their program in memory; resident sizes would count it four times.
+    """
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
 
 
 def _read(path: str) -> bytes:
@@ -134,18 +156,21 @@ class Program:
         found = Identity.read(self.pid_file)
         return found if found and found.alive() else None
 
-    def start(self, command: Sequence[str], *, detach: bool) -> None:
+    def start(self, command: Sequence[str], *, detach: bool, namespace: Path | None = None) -> None:
         """Start it in the cluster's directory, in a process group of its own.
 
         Args:
             command: The program's absolute path and its arguments.
             detach: Whether it outlives this process; else the kernel ends it with us, even at kill -9.
+            namespace: The file of the network namespace to run it in; by default ours.
         """
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         tie = ["--detach"] if detach else ["--parent", str(os.getpid())]
+        if namespace:
+            tie.append(f"--network={namespace}")
         with self.log.open("wb") as log:
             # Starts through `launch`: the pid file exists before the program runs, so no crash of ours loses it.
             child = subprocess.Popen(
@@ -179,8 +204,7 @@ class Program:
 
     def tail(self) -> str:
         """Return the last lines of its log, indented."""
-        text = _read(str(self.log))[-_TAIL_BYTES:].decode(errors="replace")
-        return "\n".join(f"    {line[:500]}" for line in text.splitlines()[-_TAIL_LINES:])
+        return tail(self.log)
 
     def stop(self, grace: float) -> None:
         """End it: ask, wait ``grace`` seconds, then kill its process group.

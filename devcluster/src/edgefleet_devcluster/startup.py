@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgefleet_devcluster import commands, kubeconfig, network, readiness
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.readiness import Readiness
-from edgefleet_devcluster.settings import API_SERVER, CONTROLLER_MANAGER, ETCD, Settings
+from edgefleet_devcluster.settings import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from edgefleet_devcluster.credentials import Credentials
     from edgefleet_devcluster.pki import Pair
+    from edgefleet_devcluster.place import Place
     from edgefleet_devcluster.processes import Program
     from edgefleet_devcluster.progress import Heartbeat
 
@@ -37,7 +38,9 @@ class Startup:
     binaries: dict[str, Path]
     directory: Path
     credentials: Credentials
-    address: str
+    place: Place
+    advertised: str
+    """The address under which pods reach the API server."""
     detach: bool
     heartbeat: Heartbeat
     timeout: float
@@ -46,7 +49,7 @@ class Startup:
         """Start etcd and wait for its socket."""
         socket = self.directory / commands.ETCD_SOCKET
         socket.unlink(missing_ok=True)  # left by a kill: it would look like an answer
-        self.programs[ETCD].start(commands.etcd(self.binaries[ETCD], fsync=fsync), detach=self.detach)
+        self._start(ETCD, commands.etcd(self.binaries[ETCD], fsync=fsync))
         self._await(ETCD, lambda: Readiness(ready=socket.exists(), detail=f"waiting for {socket}"))
 
     def api_server(self, port: int, settings_file: Path) -> int:
@@ -56,6 +59,10 @@ class Startup:
             port: The only port that will do; 0 for the last one or any.
             settings_file: Where the choice is kept.
         """
+        if self.place.port:
+            Settings(self.place.port, tuple(self.binaries)).write(settings_file)
+            self._api_server_at(self.place.port)
+            return self.place.port
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             preferred = port or Settings.read(settings_file).port
             with network.held_port(preferred, only=port != 0) as chosen:
@@ -76,23 +83,33 @@ class Startup:
         command = commands.kube_controller_manager(
             self.binaries[CONTROLLER_MANAGER], self.credentials, kubeconfig=user, controllers=controllers
         )
-        self.programs[CONTROLLER_MANAGER].start(command, detach=self.detach)
-        if {"*", "serviceaccount-controller"} & set(controllers):
+        self._start(CONTROLLER_MANAGER, command)
+        # With nodes, the first pods show that it works.
+        if not self.place.has_nodes and {"*", "serviceaccount-controller"} & set(controllers):
             self._await(CONTROLLER_MANAGER, lambda: self._default_account(port))
+
+    def scheduler(self, port: int) -> None:
+        """Start the scheduler; pods wait for it, nothing else does."""
+        user = self.directory / "scheduler.kubeconfig"
+        self.kubeconfig(user, port=port, context="devcluster", client=self.credentials.scheduler)
+        self._start(SCHEDULER, commands.kube_scheduler(self.binaries[SCHEDULER], kubeconfig=user))
 
     def kubeconfig(self, path: Path, *, port: int, context: str, client: Pair) -> None:
         """Write the kubeconfig of one user of this API server."""
-        server = f"https://{network.LOOPBACK}:{port}"
+        server = f"https://{self.place.address}:{port}"
         kubeconfig.write(path, server=server, context=context, authority=self.credentials.authority, client=client)
 
     def _api_server_at(self, port: int) -> None:
-        command = commands.kube_apiserver(self.binaries[API_SERVER], self.credentials, port=port, address=self.address)
-        program = self.programs[API_SERVER]
-        program.start(command, detach=self.detach)
+        command = commands.kube_apiserver(
+            self.binaries[API_SERVER], self.credentials, place=self.place, port=port, advertised=self.advertised
+        )
+        self._start(API_SERVER, command)
         try:
             self._await(
                 API_SERVER,
-                lambda: readiness.readyz(port, authority=self.credentials.authority, client=self.credentials.admin),
+                lambda: readiness.readyz(
+                    (self.place.address, port), authority=self.credentials.authority, client=self.credentials.admin
+                ),
             )
         except DevclusterError as error:
             if "address already in use" in str(error):
@@ -101,9 +118,15 @@ class Startup:
 
     def _default_account(self, port: int) -> Readiness:
         found = readiness.exists(
-            port, _ACCOUNT, authority=self.credentials.authority, client=self.credentials.controller_manager
+            (self.place.address, port),
+            _ACCOUNT,
+            authority=self.credentials.authority,
+            client=self.credentials.controller_manager,
         )
         return Readiness(ready=found, detail="waiting for the default service account")
+
+    def _start(self, name: str, command: list[str]) -> None:
+        self.programs[name].start(command, detach=self.detach, namespace=self.place.namespace)
 
     def _await(self, name: str, look: Callable[[], Readiness]) -> None:
         """Wait until ``name`` is ready, or raise: when it or a program before it ends, or time is over."""

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from edgefleet_devcluster import paths
-from edgefleet_devcluster.cli import main
-from edgefleet_devcluster.controlplane import ControlPlane, default_directory
+from edgefleet_devcluster.cli.app import main
+from edgefleet_devcluster.controlplane import ControlPlane
 from edgefleet_devcluster.errors import DevclusterError
+from edgefleet_devcluster.paths import control_plane_dir
 from edgefleet_devcluster.settings import Settings
 
 
@@ -46,7 +47,7 @@ def test_places(environment: dict[str, str], cache: str, state: str, monkeypatch
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a/b", "..", "a" * 41])
 def test_names_that_are_no_directory_are_refused(name: str) -> None:
     with pytest.raises(DevclusterError, match="is no cluster name"):
-        default_directory(name)
+        control_plane_dir(name)
 
 
 @pytest.mark.parametrize("act", [ControlPlane.start, ControlPlane.delete])

@@ -163,4 +163,4 @@ def test_a_pid_file_can_be_read_by_people(program: Program, bystander: subproces
     identity = Identity.of(bystander.pid, SLEEP)
     identity.write(program.pid_file)
     assert json.loads(program.pid_file.read_text()) == asdict(identity)
-    assert identity.resident_bytes() > 0
+    assert identity.memory() > 0

@@ -1,0 +1,116 @@
+"""Fixtures of a whole cluster, nodes included: `cluster`, one a session, and `cluster_namespace`, one a test.
+
+What a failing test leaves in its namespace (events, pods, their logs) is shown with the failure; the logs of the
+cluster's own programs are written to a folder whose path is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgefleet_devcluster import build, images, logs
+from edgefleet_devcluster.cluster import Cluster
+from edgefleet_devcluster.errors import DevclusterError
+from support import controlplane
+from support.controlplane import CONTEXT_VARIABLE, Kubectl, chosen_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+_REPORT = pytest.StashKey[pytest.CollectReport | pytest.TestReport]()
+_LOG_LINES = 100
+
+
+@dataclass(frozen=True)
+class RunningCluster:
+    """The cluster of this session."""
+
+    kubectl: Kubectl
+    own: Cluster | None
+    """None for the user's, chosen by EDGEFLEET_CONTEXT."""
+
+    @property
+    def machine(self) -> Cluster:
+        """The cluster as devcluster knows it; a test of devcluster itself has nothing to do on another one."""
+        if self.own is None:
+            pytest.skip(f"tests devcluster itself, and {CONTEXT_VARIABLE} chose another cluster")
+        return self.own
+
+    def node_address(self, name: str) -> str:
+        """Return the address of a node."""
+        node = json.loads(self.kubectl("get", "node", name, "-o", "json").stdout)
+        return next(entry["address"] for entry in node["status"]["addresses"] if entry["type"] == "InternalIP")
+
+    def image(self, name: str) -> str:
+        """Return the reference of one of our images, which is on the nodes."""
+        return images.ensure([name])[name].reference
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    """A real cluster of four nodes with Flux: the session's own, or the one EDGEFLEET_CONTEXT names."""
+    folder = tmp_path_factory.mktemp("cluster")
+    binary = build.ensure(["kubectl"])["kubectl"]
+    if context := os.environ.get(CONTEXT_VARIABLE):
+        yield RunningCluster(Kubectl(binary, chosen_cluster(context, folder, binary)), None)
+        return
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    own = Cluster(name, folder / name, fsync=False)
+    try:
+        with own:
+            access = controlplane.Cluster(own.kubeconfig, own.control_plane.context, owned=True)
+            yield RunningCluster(Kubectl(binary, access), own)
+            if request.session.testsfailed:
+                _export(own, folder)
+    except DevclusterError as error:
+        _export(own, folder)
+        pytest.fail(f"{error}\nits logs: {folder}")
+    if not request.session.testsfailed:
+        own.delete()
+
+
+def _export(own: Cluster, folder: object) -> None:
+    target = own.directory.with_name("logs")
+    logs.export(own, target)
+    print(f"logs of the test cluster: {target} ({folder})")  # noqa: T201 - shown with the failure
+
+
+@pytest.fixture
+def cluster_namespace(request: pytest.FixtureRequest, cluster: RunningCluster) -> Iterator[str]:
+    """A namespace of this test's own; what it has to tell is shown if the test fails."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    report = request.node.stash.get(_REPORT, None)
+    if report is not None and report.failed:
+        request.node.add_report_section("call", f"namespace {name}", _tell(cluster.kubectl, name))
+    cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the report of a test's own run, for the fixtures that end after it."""
+    report = yield
+    if report.when == "call":
+        item.stash[_REPORT] = report
+    return report
+
+
+def _tell(kubectl: Kubectl, namespace: str) -> str:
+    """Return all that a namespace tells of what went wrong."""
+    here = f"--namespace={namespace}"
+    told = [
+        kubectl("get", "all,pvc", here, "--output=wide", check=False).stdout,
+        kubectl("describe", "pods", here, check=False).stdout,
+        kubectl("get", "events", here, "--sort-by=.lastTimestamp", check=False).stdout,
+    ]
+    for pod in kubectl("get", "pods", here, "--output=name", check=False).stdout.split():
+        done = kubectl("logs", pod, here, "--all-containers", "--prefix", f"--tail={_LOG_LINES}", check=False)
+        told.append(done.stdout + done.stderr)
+    return "\n".join(told)
