@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet_devcluster import build, images, logs
+from edgefleet_devcluster import images, logs
+from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.cluster import Cluster
 from edgefleet_devcluster.errors import DevclusterError
 from support import controlplane

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet_devcluster import build
-from edgefleet_devcluster.controlplane import ControlPlane
+from edgefleet_devcluster.binaries import build
+from edgefleet_devcluster.control_plane.plane import ControlPlane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

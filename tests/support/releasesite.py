@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from edgefleet_devcluster.components import Component, ComponentSet
-    from edgefleet_devcluster.sources import Progress
+    from edgefleet_devcluster.binaries.components import Component, ComponentSet
+    from edgefleet_devcluster.binaries.sources import Progress
 
 
 class Whole:

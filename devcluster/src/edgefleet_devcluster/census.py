@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from edgefleet_devcluster import readiness
+from edgefleet_devcluster.control_plane import readiness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edgefleet_devcluster.credentials import Credentials
+    from edgefleet_devcluster.control_plane.credentials import Credentials
 
 
 @dataclass(frozen=True)

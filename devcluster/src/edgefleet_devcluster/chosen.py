@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from edgefleet_devcluster import build
+from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.errors import DevclusterError
 
 if TYPE_CHECKING:

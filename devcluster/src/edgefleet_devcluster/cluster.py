@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from edgefleet_devcluster import addons, build, images, paths, requirements, snapshots
+from edgefleet_devcluster import addons, images, paths, requirements
+from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.census import Census
-from edgefleet_devcluster.controlplane import ControlPlane
+from edgefleet_devcluster.control_plane import snapshots
+from edgefleet_devcluster.control_plane.place import HERE, Place
+from edgefleet_devcluster.control_plane.plane import ControlPlane
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.images import store
 from edgefleet_devcluster.kubectl import Kubectl
@@ -22,7 +25,6 @@ from edgefleet_devcluster.node.cgroups import ControlGroups
 from edgefleet_devcluster.node.config import NODES, NodeSpec
 from edgefleet_devcluster.node.machine import COMPONENTS, Node, Surroundings
 from edgefleet_devcluster.pki import write_private
-from edgefleet_devcluster.place import HERE, Place
 from edgefleet_devcluster.progress import Heartbeat, Say, to_stderr
 from edgefleet_devcluster.segment import CONTROL_PLANE, Segment, Subnet
 from edgefleet_devcluster.status import ClusterStatus
@@ -160,7 +162,8 @@ class Cluster:
 
     def status(self) -> ClusterStatus:
         """Look at it."""
-        return ClusterStatus.of(self)
+        connected = self.segment.subnet() is not None
+        return ClusterStatus.of(self.control_plane, self.nodes.values(), self.census, connected=connected)
 
     def save(self, file: Path) -> None:
         """Write all that Kubernetes stores to ``file``, while the cluster runs."""

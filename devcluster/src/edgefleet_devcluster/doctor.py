@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgefleet_devcluster import build, paths, requirements
-from edgefleet_devcluster.components import COMPONENTS
+from edgefleet_devcluster import paths, requirements
+from edgefleet_devcluster.binaries import build
+from edgefleet_devcluster.binaries.components import COMPONENTS
+from edgefleet_devcluster.binaries.sources import GoSource, free_bytes
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.network import LOOPBACK, held_port
-from edgefleet_devcluster.sources import GoSource, free_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

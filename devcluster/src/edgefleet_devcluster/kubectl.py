@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edgefleet_devcluster.errors import DevclusterError
 
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SECONDS = 60.0
+
+
+class RunKubectl(Protocol):
+    """Runs kubectl on one cluster."""
+
+    def __call__(
+        self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 60.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it; text goes in and out."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from edgefleet_devcluster.binaries.sources import free_bytes
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.node.cgroups import ControlGroups
-from edgefleet_devcluster.sources import free_bytes
 
 KIND = "or use kind: `kind create cluster`, then EDGEFLEET_CONTEXT=kind-kind"
 PROGRAMS = {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from edgefleet_devcluster.node.cgroups import ControlGroups
 from edgefleet_devcluster.processes import memory_of
 
 if TYPE_CHECKING:
-    from edgefleet_devcluster.cluster import Cluster
+    from collections.abc import Iterable
+
+    from edgefleet_devcluster.census import Census
+    from edgefleet_devcluster.control_plane.plane import ControlPlane
     from edgefleet_devcluster.node.machine import Node
 
 _MIB = 1024**2
@@ -27,22 +30,29 @@ class ClusterStatus:
     """Bytes of the control plane and of the nodes' own programs, without pods."""
 
     @classmethod
-    def of(cls, cluster: Cluster) -> ClusterStatus:
-        """Look at processes, network and Kubernetes' own view of the nodes."""
+    def of(cls, control_plane: ControlPlane, nodes: Iterable[Node], census: Census, *, connected: bool) -> Self:
+        """Look at processes and at Kubernetes' own view of the nodes.
+
+        Args:
+            control_plane: Of one cluster.
+            nodes: All of the cluster.
+            census: Asks the cluster's API server.
+            connected: Whether the cluster's network is complete.
+        """
         lines: list[str] = []
         troubles: list[str] = []
         memory = 0
-        plane = cluster.control_plane.status()
+        plane = control_plane.status()
         for name, identity in plane.programs.items():
             size = identity.memory() if identity else 0
             lines.append(f"{name:26} {f'process {identity.pid}, {size / _MIB:.0f} MiB' if identity else 'not running'}")
             memory += size
-        if cluster.segment.subnet() is None:
+        if not connected:
             troubles.append("its network is not there")
         if not plane.ready:
             troubles.append(plane.readiness.detail)
-        known = _known_nodes(cluster) if plane.ready else {}
-        for node in cluster.nodes.values():
+        known = _known_nodes(census) if plane.ready else {}
+        for node in nodes:
             size = programs_memory(node)
             state = known.get(node.name, "unknown") if node.init else "not running"
             lines.append(f"{node.name:26} {state}, {size / _MIB:.0f} MiB")
@@ -58,8 +68,8 @@ def programs_memory(node: Node) -> int:
     return sum(memory_of(pid) for pid in ControlGroups().processes(f"{node.group}/system"))
 
 
-def _known_nodes(cluster: Cluster) -> dict[str, str]:
+def _known_nodes(census: Census) -> dict[str, str]:
     try:
-        return cluster.census.nodes()
+        return census.nodes()
     except OSError:
         return {}

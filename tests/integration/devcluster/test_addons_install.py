@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from edgefleet_devcluster import addons, modules
+from edgefleet_devcluster import addons
 from edgefleet_devcluster.addons import gitops, installation, rendering
 from edgefleet_devcluster.addons.gitserver import Credentials
-from edgefleet_devcluster.components import component
+from edgefleet_devcluster.binaries import modules
+from edgefleet_devcluster.binaries.components import component
 from edgefleet_devcluster.errors import DevclusterError
 
 if TYPE_CHECKING:

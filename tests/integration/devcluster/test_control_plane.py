@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from edgefleet_devcluster.controlplane import ControlPlane
+from edgefleet_devcluster.control_plane.plane import ControlPlane
 from edgefleet_devcluster.processes import Identity
 from support.controlplane import Cluster, Kubectl, chosen_cluster
 
@@ -99,7 +99,7 @@ def test_a_second_one_runs_beside_it_and_keeps_its_data(kubectl: Kubectl, own: C
 def test_nothing_survives_a_parent_that_is_killed(tmp_path: Path) -> None:
     directory = tmp_path / "orphan"
     script = (
-        "import sys, time; from pathlib import Path; from edgefleet_devcluster.controlplane import ControlPlane;"
+        "import sys, time; from pathlib import Path; from edgefleet_devcluster.control_plane.plane import ControlPlane;"
         "ControlPlane('orphan', Path(sys.argv[1]), fsync=False).start(); print('up', flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(directory)], stdout=subprocess.PIPE, text=True) as parent:

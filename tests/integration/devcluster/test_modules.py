@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from edgefleet_devcluster import modules
-from edgefleet_devcluster.components import component
+from edgefleet_devcluster.binaries import modules
+from edgefleet_devcluster.binaries.components import component
 
 
 def test_the_source_of_a_component_is_at_hand() -> None:

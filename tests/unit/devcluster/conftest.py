@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet_devcluster.components import Component, ComponentSet
+from edgefleet_devcluster.binaries.components import Component, ComponentSet
 from support.releasesite import Site, serving
 
 if TYPE_CHECKING:

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet_devcluster import build, sources
-from edgefleet_devcluster.build import ensure_components, location
+from edgefleet_devcluster.binaries import build, sources
+from edgefleet_devcluster.binaries.build import ensure_components, location
+from edgefleet_devcluster.binaries.sources import GoSource, Progress
 from edgefleet_devcluster.errors import DevclusterError
-from edgefleet_devcluster.sources import GoSource, Progress
 from support.releasesite import Whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgefleet_devcluster.components import Component
+    from edgefleet_devcluster.binaries.components import Component
 
 HALF_WAY = """
 import sys, time
 from pathlib import Path
-from edgefleet_devcluster.build import ensure_components
-from edgefleet_devcluster.components import Component, ComponentSet
+from edgefleet_devcluster.binaries.build import ensure_components
+from edgefleet_devcluster.binaries.components import Component, ComponentSet
 
 class Slow:
     def offers(self, component): return True

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet_devcluster.components import COMPONENTS, GoMod, component, go_version
+from edgefleet_devcluster.binaries.components import COMPONENTS, GoMod, component, go_version
+from edgefleet_devcluster.binaries.sources import GoSource
 from edgefleet_devcluster.errors import DevclusterError
-from edgefleet_devcluster.sources import GoSource
 
 if TYPE_CHECKING:
-    from edgefleet_devcluster.components import Component
+    from edgefleet_devcluster.binaries.components import Component
 
 
 def test_go_mod_requirements_in_blocks_and_alone() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefleet_devcluster.components import COMPONENTS
+from edgefleet_devcluster.binaries.components import COMPONENTS
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.images.catalogue import OWN, Catalogue
 

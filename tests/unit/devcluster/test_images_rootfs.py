@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgefleet_devcluster.binaries.sources import Progress
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.images import rootfs
 from edgefleet_devcluster.images.jobs import Job
 from edgefleet_devcluster.images.rootfs import Apt
-from edgefleet_devcluster.sources import Progress
 
 if TYPE_CHECKING:
     from pathlib import Path

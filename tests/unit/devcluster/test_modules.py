@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet_devcluster import modules
-from edgefleet_devcluster.components import ComponentSet
+from edgefleet_devcluster.binaries import modules
+from edgefleet_devcluster.binaries.components import ComponentSet
 from edgefleet_devcluster.errors import DevclusterError
 
 if TYPE_CHECKING:

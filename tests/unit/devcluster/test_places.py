@@ -8,10 +8,10 @@ import pytest
 
 from edgefleet_devcluster import paths
 from edgefleet_devcluster.cli.app import main
-from edgefleet_devcluster.controlplane import ControlPlane
+from edgefleet_devcluster.control_plane.plane import ControlPlane
+from edgefleet_devcluster.control_plane.settings import Settings
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.paths import control_plane_dir
-from edgefleet_devcluster.settings import Settings
 
 
 @pytest.mark.parametrize(

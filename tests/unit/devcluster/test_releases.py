@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet_devcluster import build, downloads, releases
-from edgefleet_devcluster.build import ensure_components, find, location
-from edgefleet_devcluster.components import COMPONENTS
+from edgefleet_devcluster.binaries import build, downloads, releases
+from edgefleet_devcluster.binaries.build import ensure_components, find, location
+from edgefleet_devcluster.binaries.components import COMPONENTS
+from edgefleet_devcluster.binaries.releases import Pins, ReleaseSource
+from edgefleet_devcluster.binaries.sources import GoSource
+from edgefleet_devcluster.binaries.web import Patience
 from edgefleet_devcluster.errors import DevclusterError
-from edgefleet_devcluster.releases import Pins, ReleaseSource
-from edgefleet_devcluster.sources import GoSource
-from edgefleet_devcluster.web import Patience
 from support.releasesite import Fault, Whole, archive, digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgefleet_devcluster.components import Component
+    from edgefleet_devcluster.binaries.components import Component
     from support.releasesite import Site
 
 PLATFORM = "linux/amd64"
@@ -38,9 +38,9 @@ digest = "{digest}"
 HALF_WAY = """
 import sys
 from pathlib import Path
-from edgefleet_devcluster.build import ensure_components
-from edgefleet_devcluster.components import Component, ComponentSet
-from edgefleet_devcluster.releases import ReleaseSource
+from edgefleet_devcluster.binaries.build import ensure_components
+from edgefleet_devcluster.binaries.components import Component, ComponentSet
+from edgefleet_devcluster.binaries.releases import ReleaseSource
 
 component = Component("hello", ComponentSet("pins", "example.test/hello", "", Path(sys.argv[1])), "")
 source = ReleaseSource(mirror=sys.argv[3], wanted="linux/amd64")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgefleet_devcluster.binaries.web import Client, DownloadError, Patience, SiteError, shown
 from edgefleet_devcluster.pki import Authority, Subject
-from edgefleet_devcluster.web import Client, DownloadError, Patience, SiteError, shown
 from support.releasesite import Fault, Site, serving
 
 if TYPE_CHECKING:

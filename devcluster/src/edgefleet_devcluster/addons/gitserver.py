@@ -12,8 +12,8 @@ from edgefleet_devcluster.addons.rendering import ADDON, MANAGED_BY, MANAGER
 from edgefleet_devcluster.errors import DevclusterError
 
 if TYPE_CHECKING:
-    from edgefleet_devcluster.addons.installation import Kubectl
     from edgefleet_devcluster.addons.rendering import Object
+    from edgefleet_devcluster.kubectl import RunKubectl
 
 NAMESPACE = "git"
 NODE_PORT = 30080
@@ -35,7 +35,7 @@ class Credentials:
         return cls(_USER, secrets.token_urlsafe(24))
 
     @classmethod
-    def find(cls, kubectl: Kubectl) -> Credentials | None:
+    def find(cls, kubectl: RunKubectl) -> Credentials | None:
         """Return those of the cluster; None if it has none, or no usable ones."""
         arguments = ["get", "secret", _SECRET, f"--namespace={NAMESPACE}", "--ignore-not-found", "--output=json"]
         done = kubectl(*arguments, check=False)

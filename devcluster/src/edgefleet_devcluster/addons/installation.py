@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from edgefleet_devcluster import modules
 from edgefleet_devcluster.addons import rollouts
 from edgefleet_devcluster.addons.gitserver import Credentials
 from edgefleet_devcluster.addons.rendering import MANAGED_BY, MANAGER, MODULES, manifests, outside_resolvers
-from edgefleet_devcluster.components import component
+from edgefleet_devcluster.binaries import modules
+from edgefleet_devcluster.binaries.components import component
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.progress import Heartbeat, Say, to_stderr
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Mapping, Sequence
 
     from edgefleet_devcluster.addons.rendering import Image, Object
+    from edgefleet_devcluster.kubectl import RunKubectl
 
 _POLL_SECONDS = 0.5
 _SAY_EVERY_SECONDS = 10.0
@@ -26,18 +26,8 @@ _ESTABLISH_SECONDS = 30.0
 _ESTABLISH_POLL_SECONDS = 0.1
 
 
-class Kubectl(Protocol):
-    """Runs kubectl on one cluster."""
-
-    def __call__(
-        self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 60.0
-    ) -> subprocess.CompletedProcess[str]:
-        """Run it; text goes in and out."""
-        ...
-
-
 def install(  # noqa: PLR0913 - only the first two are needed
-    kubectl: Kubectl,
+    kubectl: RunKubectl,
     images: Mapping[str, Image],
     *,
     flux: bool = True,
@@ -78,7 +68,7 @@ def install(  # noqa: PLR0913 - only the first two are needed
     return wait(kubectl, deployments, say=say, timeout=timeout)
 
 
-def apply(kubectl: Kubectl, objects: Sequence[Object]) -> None:
+def apply(kubectl: RunKubectl, objects: Sequence[Object]) -> None:
     """Apply objects server-side, those that define kinds first, and wait until these are served.
 
     Raises:
@@ -92,7 +82,7 @@ def apply(kubectl: Kubectl, objects: Sequence[Object]) -> None:
     _apply(kubectl, [found for found in objects if found["kind"] != "CustomResourceDefinition"])
 
 
-def _establish(kubectl: Kubectl, names: Sequence[str]) -> None:
+def _establish(kubectl: RunKubectl, names: Sequence[str]) -> None:
     # Not `kubectl wait`: it takes a tenth of a second for each, established or not.
     end = time.monotonic() + _ESTABLISH_SECONDS
     while missing := rollouts.not_established(_get(kubectl, "crd", *names)):
@@ -101,26 +91,26 @@ def _establish(kubectl: Kubectl, names: Sequence[str]) -> None:
         time.sleep(_ESTABLISH_POLL_SECONDS)
 
 
-def _apply(kubectl: Kubectl, objects: Sequence[Object]) -> None:
+def _apply(kubectl: RunKubectl, objects: Sequence[Object]) -> None:
     document = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     # Conflicts are forced: what the add-ons declare is ours, whoever changed it by hand.
     options = ["--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "--filename=-"]
     _run(kubectl, ["apply", *options], document)
 
 
-def _get(kubectl: Kubectl, *arguments: str) -> list[Object]:
+def _get(kubectl: RunKubectl, *arguments: str) -> list[Object]:
     found = json.loads(_run(kubectl, ["get", *arguments, "--output=json"]))
     return found.get("items", [found])
 
 
-def _run(kubectl: Kubectl, arguments: Sequence[str], stdin: str | None = None) -> str:
+def _run(kubectl: RunKubectl, arguments: Sequence[str], stdin: str | None = None) -> str:
     done = kubectl(*arguments, stdin=stdin, check=False, timeout=120.0)
     if done.returncode != 0:
         raise DevclusterError(f"add-ons: kubectl {arguments[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 
 
-def wait(kubectl: Kubectl, deployments: Sequence[str], *, say: Say = to_stderr, timeout: float = 180.0) -> bool:
+def wait(kubectl: RunKubectl, deployments: Sequence[str], *, say: Say = to_stderr, timeout: float = 180.0) -> bool:
     """Wait until Deployments (namespace/name), labelled as ours, run as declared; return False if they did already.
 
     Raises:
@@ -145,7 +135,7 @@ def wait(kubectl: Kubectl, deployments: Sequence[str], *, say: Say = to_stderr, 
         time.sleep(_POLL_SECONDS)
 
 
-def _failure(kubectl: Kubectl, troubles: Sequence[rollouts.Trouble], timeout: float) -> str:
+def _failure(kubectl: RunKubectl, troubles: Sequence[rollouts.Trouble], timeout: float) -> str:
     first = troubles[0]
     look = f"kubectl --namespace={first.namespace} describe " + (f"pod {first.pod}" if first.pod else "deployments,rs")
     return (
@@ -155,7 +145,7 @@ def _failure(kubectl: Kubectl, troubles: Sequence[rollouts.Trouble], timeout: fl
     )
 
 
-def _evidence(kubectl: Kubectl, trouble: rollouts.Trouble) -> str:
+def _evidence(kubectl: RunKubectl, trouble: rollouts.Trouble) -> str:
     """Return what a pod's log or the last warning about it adds to the reason."""
     if not trouble.pod:
         return ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgefleet_devcluster import build, images
+from edgefleet_devcluster import images
+from edgefleet_devcluster.binaries import build
+from edgefleet_devcluster.binaries.components import COMPONENTS
 from edgefleet_devcluster.chosen import ChosenCluster
 from edgefleet_devcluster.cli.clusters import existing
 from edgefleet_devcluster.cli.options import add_command, add_named
-from edgefleet_devcluster.components import COMPONENTS
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.images import store
 

@@ -6,9 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from edgefleet_devcluster import build
+from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.cli.options import add_named, add_rest, port, rest
-from edgefleet_devcluster.controlplane import ControlPlane
+from edgefleet_devcluster.control_plane.plane import ControlPlane
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.kubectl import Kubectl
 from edgefleet_devcluster.paths import control_plane_dir

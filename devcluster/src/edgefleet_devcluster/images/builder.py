@@ -9,14 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from edgefleet_devcluster import build, paths
+from edgefleet_devcluster import paths
+from edgefleet_devcluster.binaries import build
+from edgefleet_devcluster.binaries.sources import Progress, free_bytes
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.images import archives, contexts, engines, plans, rootfs
 from edgefleet_devcluster.images.catalogue import OWN, Catalogue
 from edgefleet_devcluster.images.jobs import Job
 from edgefleet_devcluster.locks import exclusive
 from edgefleet_devcluster.progress import Say, to_stderr
-from edgefleet_devcluster.sources import Progress, free_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from edgefleet_devcluster.sources import Progress
+    from edgefleet_devcluster.binaries.sources import Progress
 
 _POLL_SECONDS = 0.1
 _TAIL_LINES = 15

@@ -24,7 +24,7 @@ from edgefleet_devcluster.processes import Program, python_module, tail
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgefleet_devcluster.credentials import Credentials
+    from edgefleet_devcluster.control_plane.credentials import Credentials
     from edgefleet_devcluster.node.config import NodeSpec
 
 KUBELET = "kubelet"

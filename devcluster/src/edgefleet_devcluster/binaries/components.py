@@ -10,7 +10,7 @@ from pathlib import Path
 from edgefleet_devcluster.errors import DevclusterError
 
 # Package data: found the same way in a wheel and in an editable install.
-_MODULES = Path(__file__).parent / "components"
+_MODULES = Path(__file__).parent / "pins"
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from edgefleet_devcluster import build, commands
+from edgefleet_devcluster.binaries import build
+from edgefleet_devcluster.control_plane import commands
 from edgefleet_devcluster.errors import DevclusterError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgefleet_devcluster.controlplane import ControlPlane
+    from edgefleet_devcluster.control_plane.plane import ControlPlane
 
 _SECONDS = 300.0
 _AT_FDCWD = -100

@@ -6,19 +6,20 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from edgefleet_devcluster import paths, releases
-from edgefleet_devcluster.components import component as named
+from edgefleet_devcluster import paths
+from edgefleet_devcluster.binaries import releases
+from edgefleet_devcluster.binaries.components import component as named
+from edgefleet_devcluster.binaries.sources import GoSource, Progress, SourceUnavailableError, publish
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.locks import exclusive
 from edgefleet_devcluster.progress import Say, to_stderr
-from edgefleet_devcluster.sources import GoSource, Progress, SourceUnavailableError, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from edgefleet_devcluster.components import Component
-    from edgefleet_devcluster.sources import Source
+    from edgefleet_devcluster.binaries.components import Component
+    from edgefleet_devcluster.binaries.sources import Source
 
 _SAY_EVERY_SECONDS = 15.0
 _TEMPORARY = ".partial"

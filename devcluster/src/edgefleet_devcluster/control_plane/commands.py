@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from edgefleet_devcluster.credentials import Credentials
-    from edgefleet_devcluster.place import Place
+    from edgefleet_devcluster.control_plane.credentials import Credentials
+    from edgefleet_devcluster.control_plane.place import Place
 
 # etcd listens on a Unix socket in the cluster's private directory: it has no passwords, so a TCP port would open the
 # cluster to every user of the machine, and would be one more port to race for. The name is relative because a socket's

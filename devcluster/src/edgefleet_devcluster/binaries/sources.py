@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from edgefleet_devcluster.components import go_version
+from edgefleet_devcluster.binaries.components import go_version
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.processes import kill_group, tethered
 from edgefleet_devcluster.progress import Heartbeat
 
 if TYPE_CHECKING:
-    from edgefleet_devcluster.components import Component, ComponentSet
+    from edgefleet_devcluster.binaries.components import Component, ComponentSet
     from edgefleet_devcluster.progress import Say
 
 _POLL_SECONDS = 0.2

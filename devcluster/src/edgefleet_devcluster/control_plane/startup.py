@@ -6,18 +6,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgefleet_devcluster import commands, kubeconfig, network, readiness
+from edgefleet_devcluster import kubeconfig, network
+from edgefleet_devcluster.control_plane import commands, readiness
+from edgefleet_devcluster.control_plane.readiness import Readiness
+from edgefleet_devcluster.control_plane.settings import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER, Settings
 from edgefleet_devcluster.errors import DevclusterError
-from edgefleet_devcluster.readiness import Readiness
-from edgefleet_devcluster.settings import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from edgefleet_devcluster.credentials import Credentials
+    from edgefleet_devcluster.control_plane.credentials import Credentials
+    from edgefleet_devcluster.control_plane.place import Place
     from edgefleet_devcluster.pki import Pair
-    from edgefleet_devcluster.place import Place
     from edgefleet_devcluster.processes import Program
     from edgefleet_devcluster.progress import Heartbeat
 

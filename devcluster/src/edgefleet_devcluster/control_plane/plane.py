@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from edgefleet_devcluster import build, commands, network, readiness
-from edgefleet_devcluster.credentials import Credentials
+from edgefleet_devcluster import network
+from edgefleet_devcluster.binaries import build
+from edgefleet_devcluster.control_plane import commands, readiness
+from edgefleet_devcluster.control_plane.credentials import Credentials
+from edgefleet_devcluster.control_plane.place import HERE, Place
+from edgefleet_devcluster.control_plane.readiness import Readiness
+from edgefleet_devcluster.control_plane.settings import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER, Settings
+from edgefleet_devcluster.control_plane.startup import Startup
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.locks import exclusive
-from edgefleet_devcluster.place import HERE, Place
 from edgefleet_devcluster.processes import Program
 from edgefleet_devcluster.progress import Heartbeat, Say, to_stderr
-from edgefleet_devcluster.readiness import Readiness
-from edgefleet_devcluster.settings import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER, Settings
-from edgefleet_devcluster.startup import Startup
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

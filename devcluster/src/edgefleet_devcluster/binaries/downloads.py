@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from edgefleet_devcluster.web import Client, CutError, DownloadError, Patience, SiteError, shown
+from edgefleet_devcluster.binaries.web import Client, CutError, DownloadError, Patience, SiteError, shown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,16 +16,16 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from edgefleet_devcluster.downloads import Digest, Downloader
+from edgefleet_devcluster.binaries.downloads import Digest, Downloader
+from edgefleet_devcluster.binaries.sources import SourceUnavailableError, free_bytes, publish
+from edgefleet_devcluster.binaries.web import DownloadError, Patience, SiteError, shown
 from edgefleet_devcluster.errors import DevclusterError
-from edgefleet_devcluster.sources import SourceUnavailableError, free_bytes, publish
-from edgefleet_devcluster.web import DownloadError, Patience, SiteError, shown
 
 if TYPE_CHECKING:
     from typing import IO
 
-    from edgefleet_devcluster.components import Component, ComponentSet
-    from edgefleet_devcluster.sources import Progress
+    from edgefleet_devcluster.binaries.components import Component, ComponentSet
+    from edgefleet_devcluster.binaries.sources import Progress
 
 PINS = "releases.toml"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgefleet_devcluster.binaries.sources import GoSource, go_environment
 from edgefleet_devcluster.errors import DevclusterError
-from edgefleet_devcluster.sources import GoSource, go_environment
 
 if TYPE_CHECKING:
-    from edgefleet_devcluster.components import ComponentSet
+    from edgefleet_devcluster.binaries.components import ComponentSet
 
 
 def fetch(components: ComponentSet) -> Path:
