@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +20,7 @@ from edgefleet_devcluster import images, logs
 from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.cluster import Cluster
 from edgefleet_devcluster.errors import DevclusterError
+from edgefleet_devcluster.node.cgroups import ControlGroups
 from support import controlplane
 from support.controlplane import CONTEXT_VARIABLE, Kubectl, chosen_cluster
 
@@ -61,6 +64,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if context := os.environ.get(CONTEXT_VARIABLE):
         yield RunningCluster(Kubectl(binary, chosen_cluster(context, folder, binary)), None)
         return
+    sweep()
     name = f"test-{uuid.uuid4().hex[:8]}"
     own = Cluster(name, folder / name, fsync=False)
     try:
@@ -71,9 +75,20 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
                 _export(own, folder)
     except DevclusterError as error:
         _export(own, folder)
+        own.stop()
         pytest.fail(f"{error}\nits logs: {folder}")
     if not request.session.testsfailed:
         own.delete()
+
+
+def sweep() -> None:
+    """Remove what sessions that were killed left: the kernel ended the processes, but did not take the networks."""
+    for path in Path("/run/netns").glob("edgefleet-test-????????-control-plane"):
+        name = path.name.removeprefix("edgefleet-").removesuffix("-control-plane")
+        stale = Cluster(name, Path(tempfile.gettempdir()) / name)
+        if not stale.segment.processes():
+            stale.segment.delete()
+            ControlGroups().delete(f"edgefleet-{name}")
 
 
 def _export(own: Cluster, folder: object) -> None:

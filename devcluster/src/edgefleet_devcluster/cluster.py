@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -79,7 +81,7 @@ class Cluster:
     @cached_property
     def segment(self) -> Segment:
         """Its network."""
-        return Segment(self.name, tuple(spec.name for spec in self.specs))
+        return Segment(self.name, tuple(spec.name for spec in self.specs), self.directory)
 
     @cached_property
     def nodes(self) -> dict[str, Node]:
@@ -130,6 +132,7 @@ class Cluster:
         binaries = build.ensure([*COMPONENTS, "kubectl"], say=self.say)
         wanted = images.ensure([_PAUSE, *addons.image_names(flux=self.flux)], say=self.say)
         with self._locked("up"):
+            self.segment.check_owner()
             self._claim_directory()
             subnet, changed = self._connect()
             changed |= self.control_plane.start(detach=detach)
@@ -146,9 +149,10 @@ class Cluster:
 
     def stop(self) -> bool:
         """End all that runs of it and remove all it made on this machine but its data; False if there was nothing."""
-        if not self.directory.exists():
+        if not self.directory.exists() and not self.remains():
             return False
         with self._locked("down"):
+            self.segment.check_owner()
             return self._clear()
 
     def delete(self) -> None:
@@ -156,6 +160,7 @@ class Cluster:
         if not self.directory.exists():
             return
         with self._locked("delete"):
+            self.segment.check_owner()
             self._claim_directory()
             self._clear()
             shutil.rmtree(self.directory)
@@ -234,6 +239,10 @@ class Cluster:
         for node in self.nodes.values():
             node.stop()
         self.control_plane.stop()
+        # Whose pid file is gone, because somebody removed the directory of a cluster that ran.
+        for pid in self.segment.processes() | ControlGroups().processes(self._group):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.segment.delete()
         ControlGroups().delete(self._group)
         return bool(left)

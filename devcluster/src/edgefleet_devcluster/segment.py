@@ -7,6 +7,7 @@ itself a cluster has one interface and three rules that let it reach the world; 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import time
@@ -76,6 +77,8 @@ class Segment:
     cluster: str
     """The cluster's name: it is in the name of each namespace, and marks the interface and the rules."""
     nodes: tuple[str, ...]
+    home: Path
+    """The cluster's directory: one of the same name in another directory is another cluster."""
 
     @property
     def mark(self) -> str:
@@ -93,9 +96,37 @@ class Segment:
     def subnet(self) -> Subnet | None:
         """Return the subnet if the network is complete: the mark is put on last."""
         for link in _links():
-            if link.get("ifalias") == f"{self.mark} complete" and link["ifname"].startswith("edgefleet"):
+            if link.get("ifalias") == self._alias("complete"):
                 return Subnet(int(link["ifname"].removeprefix("edgefleet")))
         return None
+
+    def check_owner(self) -> None:
+        """Raise when what runs under this name is not ours.
+
+        Raises:
+            DevclusterError: With what to do.
+        """
+        for link in _links():
+            words = (link.get("ifalias") or "").split(" ")
+            if words[0] == self.mark and words[-1] != self._home:
+                raise DevclusterError(
+                    f"a cluster {self.cluster!r} of another state directory runs on this machine ({link['ifname']}): "
+                    "choose another --name, or stop it with the EDGEFLEET_STATE it was started with"
+                )
+
+    @property
+    def _home(self) -> str:
+        return hashlib.sha256(str(self.home).encode()).hexdigest()[:12]
+
+    def _alias(self, state: str) -> str:
+        return f"{self.mark} {state} {self._home}"
+
+    def processes(self) -> set[int]:
+        """Return every process that is in one of the network's namespaces: all of the cluster's but pods."""
+        found: set[int] = set()
+        for name in self.left_namespaces():
+            found.update(int(pid) for pid in _output("ip", "netns", "pids", name).split())
+        return found
 
     def create(self, preferred: int = 0) -> Subnet:
         """Make it from nothing.
@@ -144,7 +175,7 @@ class Segment:
         )
         rules.admit(subnet.link, str(subnet.network), self.mark)
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-        _ip(f"link set {subnet.link} alias '{self.mark} complete'")
+        _ip(f"link set {subnet.link} alias '{self._alias('complete')}'")
         return subnet
 
     def delete(self) -> None:
@@ -194,7 +225,7 @@ class Segment:
                 continue
             # With its mark from the start: half a network must be found again.
             made = _try_ip(
-                f"link add {subnet.link} alias '{self.mark} incomplete' type veth "
+                f"link add {subnet.link} alias '{self._alias('incomplete')}' type veth "
                 f"peer name {_UPLINK} netns {self.namespace(CONTROL_PLANE)}"
             )
             if made == "":
@@ -207,7 +238,9 @@ class Segment:
 def _unmount_if_unused() -> None:
     """Take back the mount that the first ``ip netns add`` on a machine makes of the folder, and the empty folder."""
     with suppress(OSError):
-        if _RUN.is_mount() and not any(_RUN.iterdir()):
+        # Not Path.is_mount, which does not see that a folder is mounted on itself.
+        mounted = any(line.split()[1] == str(_RUN) for line in Path("/proc/self/mounts").read_text().splitlines())
+        if mounted and not any(_RUN.iterdir()):
             # Busy, and then left alone, where somebody adds one at this moment.
             subprocess.run(["umount", str(_RUN)], capture_output=True, check=False)
             _RUN.rmdir()

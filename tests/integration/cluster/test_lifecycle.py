@@ -8,22 +8,22 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.residue import Residue
-from support.second import CLI, NAME, assert_well
+from support.second import CLI, NAME, assert_well, run_on
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edgefleet_devcluster.cluster import Cluster
     from support.cluster import RunningCluster
     from support.second import Run
 
 
 def test_up_twice_then_down_leaves_nothing(run: Run, second: Cluster, cluster: RunningCluster) -> None:
+    run("down", "--delete")
     before = Residue.now()
     up = run("up", "--no-flux")
     assert "ready in" in up.stderr
@@ -172,3 +172,22 @@ def test_a_damaged_snapshot_changes_nothing(run: Run, state: Path) -> None:
     assert refused.returncode == 1
     assert "etcdutl snapshot restore" in refused.stderr
     assert run("kubectl", "--", "get", "configmap", "still-here", "-oname").stdout == "configmap/still-here\n"
+
+
+def test_down_finds_a_cluster_whose_directory_is_gone(run: Run, second: Cluster, tmp_path: Path) -> None:
+    run("up", "--no-flux")
+    lost = second.segment.processes()
+    assert lost
+    second.directory.rename(tmp_path / "gone")
+    assert run("down").stdout == f"{NAME}: stopped\n"
+    assert second.remains() == []
+    assert not any(Path(f"/proc/{pid}/cwd").exists() for pid in lost)
+
+
+def test_a_namesake_in_another_state_directory_is_left_alone(run: Run, tmp_path: Path) -> None:
+    run("up", "--no-flux")
+    for command in ("up", "down"):
+        refused = run_on(tmp_path)(command, check=False)
+        assert refused.returncode == 1
+        assert "choose another --name" in refused.stderr
+    assert_well(run)

@@ -15,13 +15,14 @@ from support.residue import Residue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 NODES = ("one", "two")
 
 
 @pytest.fixture
-def net() -> Iterator[Segment]:
-    net = Segment(f"net-{uuid.uuid4().hex[:8]}", NODES)
+def net(tmp_path: Path) -> Iterator[Segment]:
+    net = Segment(f"net-{uuid.uuid4().hex[:8]}", NODES, tmp_path)
     yield net
     net.delete()
 
@@ -46,7 +47,7 @@ def test_machines_reach_each_other_and_the_host(net: Segment) -> None:
 
 
 def test_two_clusters_have_different_subnets_and_one_goes_alone(net: Segment) -> None:
-    other = Segment(f"{net.cluster}-b", NODES)
+    other = Segment(f"{net.cluster}-b", NODES, net.home)
     try:
         first, second = net.create(), other.create()
         assert first != second
@@ -58,9 +59,19 @@ def test_two_clusters_have_different_subnets_and_one_goes_alone(net: Segment) ->
         other.delete()
 
 
+def test_a_cluster_of_the_same_name_elsewhere_is_left_alone(net: Segment, tmp_path: Path) -> None:
+    subnet = net.create()
+    namesake = Segment(net.cluster, NODES, tmp_path / "elsewhere")
+    assert namesake.subnet() is None
+    with pytest.raises(DevclusterError, match=r"of another state directory runs.*choose another --name"):
+        namesake.check_owner()
+    net.check_owner()
+    assert net.subnet() == subnet
+
+
 def test_a_wish_for_a_subnet_is_granted_when_it_is_free(net: Segment) -> None:
     assert net.create(preferred=77).number == 77
-    other = Segment(f"{net.cluster}-b", NODES)
+    other = Segment(f"{net.cluster}-b", NODES, net.home)
     try:
         assert other.create(preferred=77).number != 77
     finally:

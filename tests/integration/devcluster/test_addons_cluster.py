@@ -90,6 +90,7 @@ def test_names_that_nobody_has_are_told_within_seconds(cluster: RunningCluster, 
     assert float(run(cluster, cluster_namespace, "nobody", program)) < QUICK_SECONDS
 
 
+@pytest.mark.slow
 def test_a_deleted_claim_takes_its_volume_along(cluster: RunningCluster, cluster_namespace: str) -> None:
     here = f"--namespace={cluster_namespace}"
     # A folder that only its owner may enter, as a database makes it.

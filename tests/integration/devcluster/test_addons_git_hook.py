@@ -210,6 +210,7 @@ def test_a_cluster_that_does_not_answer_keeps_nobody_waiting(api: tuple[Recorder
     assert time.monotonic() - begin < LONGEST_PUSH
 
 
+@pytest.mark.slow
 def test_a_cluster_that_answers_drop_by_drop_keeps_nobody_waiting_either(api: tuple[Recorder, int], hook: Hook) -> None:
     api[0].items = [repository(f"fleet-{number}", gitserver.address("fleet")) for number in range(40)]
     api[0].delay = 0.5

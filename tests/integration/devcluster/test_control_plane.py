@@ -135,7 +135,7 @@ def test_up_down_and_a_half_dead_one(run: Run) -> None:
     again = run("control-plane", "up")
     assert "already running" in again.stdout
     assert Identity.read(directory / "run" / "etcd.pid") == etcd
-    assert run("kubectl", "--", "create", "namespace", "kept").returncode == 0
+    assert run("control-plane", "kubectl", "--", "create", "namespace", "kept").returncode == 0
 
     os.kill(etcd.pid, signal.SIGKILL)
     until(lambda: not etcd.alive(), 5, "the end of etcd")
@@ -145,7 +145,7 @@ def test_up_down_and_a_half_dead_one(run: Run) -> None:
     mended = run("control-plane", "up")
     assert "ending what is left of an earlier run: kube-apiserver" in mended.stderr
     assert run("control-plane", "status").returncode == 0
-    assert run("kubectl", "--", "get", "namespace", "kept").returncode == 0
+    assert run("control-plane", "kubectl", "--", "get", "namespace", "kept").returncode == 0
 
     assert run("control-plane", "down").stdout == "default: stopped\n"
     assert processes_in(directory) == []
@@ -155,7 +155,7 @@ def test_up_down_and_a_half_dead_one(run: Run) -> None:
 
 
 def test_kubectl_without_a_cluster_says_how_to_start_one(run: Run) -> None:
-    done = run("kubectl", "--name", "absent", "--", "get", "ns")
+    done = run("control-plane", "kubectl", "--name", "absent", "--", "get", "ns")
     assert done.returncode == 1
     assert done.stderr == (
         "devcluster: no control plane 'absent': start it with `devcluster control-plane up --name absent`\n"

@@ -224,7 +224,12 @@ def test_pods_read_the_repository_and_cannot_push(repository: Repository) -> Non
 
 
 @pytest.mark.parametrize(
-    ("namespace", "name"), [("git", "git-server"), ("flux-system", "source-controller"), ("kube-system", "coredns")]
+    ("namespace", "name"),
+    [
+        ("git", "git-server"),
+        pytest.param("flux-system", "source-controller", marks=pytest.mark.slow),
+        pytest.param("kube-system", "coredns", marks=pytest.mark.slow),
+    ],
 )
 def test_a_part_that_was_killed_comes_back_and_the_next_commit_is_applied(
     repository: Repository, namespace: str, name: str

@@ -147,13 +147,14 @@ class ControlPlane:
         """
         self._claim_directory()
         with self._locked("start"):
-            if self._settled():
+            binaries = self._binaries()
+            if self._settled(binaries):
                 return False
             if left := self._running():
                 self.say(f"{self.name}: ending what is left of an earlier run: {', '.join(left)}")
             try:
                 self._stop_all()
-                self._start_all(detach=detach, timeout=timeout)
+                self._start_all(binaries, detach=detach, timeout=timeout)
             except BaseException:
                 self._stop_all()
                 raise
@@ -207,11 +208,19 @@ class ControlPlane:
     def _locked(self, purpose: str) -> AbstractContextManager[None]:
         return exclusive(self._lock_file, purpose=f"{purpose} {self.name}", say=self.say, timeout=_LOCK_SECONDS)
 
-    def _settled(self) -> bool:
-        """Whether it serves; one that runs but is too busy to answer gets some time."""
+    def _binaries(self) -> dict[str, Path]:
+        """Return the programs that are to run, after getting those that are missing."""
+        unwanted = {CONTROLLER_MANAGER} if not self.controllers else set[str]()
+        unwanted |= set() if self.place.has_nodes else {SCHEDULER}
+        return build.ensure([name for name in self._programs if name not in unwanted], say=self.say)
+
+    def _settled(self, binaries: dict[str, Path]) -> bool:
+        """Whether these programs serve; ones that run but are too busy to answer get some time."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         # The kubeconfig is written last: without it the start was interrupted.
         while self.kubeconfig.exists() and (status := self.status()).complete:
+            if any(identity and identity.program != str(binaries[name]) for name, identity in status.programs.items()):
+                return False  # of another version
             if status.ready:
                 return True
             if time.monotonic() > deadline:
@@ -232,10 +241,7 @@ class ControlPlane:
     def _settings(self) -> Settings:
         return Settings.read(self._settings_file)
 
-    def _start_all(self, *, detach: bool, timeout: float) -> None:
-        unwanted = {CONTROLLER_MANAGER} if not self.controllers else set[str]()
-        unwanted |= set() if self.place.has_nodes else {SCHEDULER}
-        binaries = build.ensure([name for name in self._programs if name not in unwanted], say=self.say)
+    def _start_all(self, binaries: dict[str, Path], *, detach: bool, timeout: float) -> None:
         address = self.place.address if self.place.has_nodes else network.host_address()
         self.kubeconfig.unlink(missing_ok=True)
         startup = Startup(

@@ -157,6 +157,7 @@ class Node:
         if self.init and mark.exists() and mark.read_text() == fingerprint:
             return False
         self.stop()
+        self.groups.delete(self.group)
         mark.unlink(missing_ok=True)
         for place in (*_DATA, "log", "etc/cni"):
             (self.folder / place).mkdir(parents=True, exist_ok=True)
@@ -185,9 +186,8 @@ class Node:
         return True
 
     def stop(self) -> None:
-        """End it with all that runs on it, and remove its control groups."""
+        """End it with all that runs on it; its control group stays, empty."""
         self.program.stop(_GRACE_SECONDS)
-        self.groups.delete(self.group)
 
     def _configuration(self, around: Surroundings) -> dict[str, str]:
         return {
