@@ -15,8 +15,9 @@ export PATH := $(CURDIR)/$(RUN):$(PATH)
 help: ## Print this list
 	@printf 'EdgeFleet: GitOps for edge-AI fleets\n\n'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\nEDGEFLEET_CONTEXT=<kube context>  run cluster tests on that cluster instead of a local one\n'
-	@printf 'EDGEFLEET_CACHE=<folder>          where built binaries are kept (default: ~/.cache)\n'
+	@printf '\nEDGEFLEET_CONTEXT=<kube context>    use that cluster instead of a local one\n'
+	@printf 'EDGEFLEET_BASE_IMAGE=<image>        build images on this base instead of one made here\n'
+	@printf 'EDGEFLEET_CACHE=<folder>            where built binaries are kept (default: ~/.cache)\n'
 
 $(STAMP): requirements.lock pyproject.toml operator/pyproject.toml devcluster/pyproject.toml
 	@$(STEP) "Python environment" scripts/install-python $(VENV)

@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import pytest
 
 from edgefleet_devcluster import images, logs
 from edgefleet_devcluster.binaries import build
+from edgefleet_devcluster.chosen import ChosenCluster
 from edgefleet_devcluster.cluster import Cluster
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.node.cgroups import ControlGroups
@@ -38,6 +39,8 @@ class RunningCluster:
     kubectl: Kubectl
     own: Cluster | None
     """None for the user's, chosen by EDGEFLEET_CONTEXT."""
+    loaded: set[str] = field(default_factory=set)
+    """What was brought onto the nodes of the user's cluster."""
 
     @property
     def machine(self) -> Cluster:
@@ -53,7 +56,11 @@ class RunningCluster:
 
     def image(self, name: str) -> str:
         """Return the reference of one of our images, which is on the nodes."""
-        return images.ensure([name])[name].reference
+        image = images.ensure([name])[name]
+        if self.own is None and image.reference not in self.loaded:
+            ChosenCluster(self.kubectl.cluster.context).load(image.archive)
+            self.loaded.add(image.reference)
+        return image.reference
 
 
 @pytest.fixture(scope="session")

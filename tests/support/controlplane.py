@@ -11,6 +11,7 @@ import os
 import subprocess
 import uuid
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONTEXT_VARIABLE = "EDGEFLEET_CONTEXT"
+ALLOWED_VARIABLE = "EDGEFLEET_ALLOWED_CONTEXTS"
+_LOCAL_CONTEXTS = ("kind-*", "k3d-*", "minikube*", "devcluster-*", "docker-desktop", "rancher-desktop", "colima*")
 _KUBECTL_SECONDS = 60.0
 
 
@@ -65,6 +68,12 @@ class Kubectl:
         return json.loads(self(*arguments, "-o", "json").stdout)
 
 
+def is_allowed(context: str) -> bool:
+    """Whether tests may run there: local clusters by their tools' names, others by being named twice."""
+    named = os.environ.get(ALLOWED_VARIABLE, "").split(",")
+    return context in named or any(fnmatchcase(context, pattern) for pattern in _LOCAL_CONTEXTS)
+
+
 def chosen_cluster(context: str, directory: Path, binary: Path) -> Cluster:
     """Return the cluster of one context of the user's kubeconfig, as a kubeconfig file of its own.
 
@@ -80,6 +89,11 @@ def chosen_cluster(context: str, directory: Path, binary: Path) -> Cluster:
         pytest.fail(
             f"{CONTEXT_VARIABLE} is {context!r}, which the kubeconfig does not have "
             f"(it has: {', '.join(names) or 'none'}); unset it to test on a control plane of the tests' own"
+        )
+    if not is_allowed(context):
+        pytest.fail(
+            f"{CONTEXT_VARIABLE} is {context!r}, which does not look like a cluster for tests: they install CRDs and "
+            f"delete namespaces; if that is meant, set {ALLOWED_VARIABLE}={context} as well"
         )
     path = directory / "kubeconfig"
     path.touch(mode=0o600)

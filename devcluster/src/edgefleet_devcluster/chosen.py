@@ -6,19 +6,20 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.errors import DevclusterError
+from edgefleet_devcluster.processes import python_module
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 VARIABLE = "EDGEFLEET_CONTEXT"
 _SECONDS = 30.0
 _LOADERS = {
     "kind-": ("kind", "load", "image-archive", "{archive}", "--name", "{cluster}"),
+    "devcluster-": (*python_module("edgefleet_devcluster"), "load-image", "--name", "{cluster}", "{archive}"),
     "k3d-": ("k3d", "image", "import", "{archive}", "--cluster", "{cluster}"),
 }
 """Prefix of a context -> how its nodes get an image."""
@@ -50,11 +51,6 @@ class ChosenCluster:
             )
         return json.loads(done.stdout)["serverVersion"]["gitVersion"]
 
-    def become_kubectl(self, arguments: Sequence[str]) -> NoReturn:
-        """Replace this process by kubectl on exactly this context."""
-        binary = build.ensure(["kubectl"])["kubectl"]
-        os.execv(binary, ["kubectl", f"--context={self.context}", *arguments])  # noqa: S606 - no shell is the point
-
     def load(self, archive: Path) -> None:
         """Bring an image onto its nodes.
 
@@ -69,6 +65,7 @@ class ChosenCluster:
                     capture_output=True,
                     text=True,
                     check=False,
+                    env={name: value for name, value in os.environ.items() if name != VARIABLE},
                 )
                 if done.returncode != 0:
                     raise DevclusterError(f"{command[0]} could not load {archive}: {' '.join(done.stderr.split())}")

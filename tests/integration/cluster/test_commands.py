@@ -78,6 +78,20 @@ def test_a_program_runs_inside_a_node(run: Run, second: Cluster) -> None:
     assert "kube-apiserver" not in run("exec", ONE, "--", "ps", "ax").stdout
 
 
+def test_helm_installs_a_chart(run: Run, tmp_path: Path) -> None:
+    run("up", "--no-flux")
+    chart = tmp_path / "greeting"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: greeting\nversion: 1.0.0\n")
+    (chart / "templates" / "map.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: greeting}\ndata: {to: {{ .Values.to | quote }}}\n"
+    )
+    run("helm", "--", "upgrade", "--install", "first", str(chart), "--set=to=all", "--wait")
+    assert run("kubectl", "--", "get", "configmap", "greeting", "-ojsonpath={.data.to}").stdout == "all"
+    run("helm", "--", "uninstall", "first")
+    assert "NotFound" in run("kubectl", "--", "get", "configmap", "greeting", check=False).stderr
+
+
 def test_the_command_line_of_another_cluster(control_plane: ControlPlane, tmp_path: Path) -> None:
     environment = os.environ | {"KUBECONFIG": str(control_plane.kubeconfig), "EDGEFLEET_STATE": str(tmp_path)}
 

@@ -16,6 +16,9 @@ import pytest
 from support.residue import Residue
 from support.second import CLI, NAME, assert_well, run_on
 
+IDLE_BYTES = 1.5e9
+"""What the control plane and four nodes may take without pods."""
+
 if TYPE_CHECKING:
     from edgefleet_devcluster.cluster import Cluster
     from support.cluster import RunningCluster
@@ -31,6 +34,7 @@ def test_up_twice_then_down_leaves_nothing(run: Run, second: Cluster, cluster: R
     pods = run("kubectl", "--", "get", "pods", "-A", "-o", "name").stdout
     assert "coredns" in pods
     held = {node.name: node.init for node in second.nodes.values()}
+    assert second.status().memory < IDLE_BYTES
 
     again = run("up", "--no-flux")
     assert "already running" in again.stdout

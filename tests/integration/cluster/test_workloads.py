@@ -7,11 +7,14 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from edgefleet_devcluster.binaries import build
 from support.workloads import claim, document, job, pod, web_server
 
 if TYPE_CHECKING:
     from support.cluster import RunningCluster
 
+IMAGES_BYTES = 400e6
+"""What all images but TensorFlow's may take on a node, unpacked."""
 PLATFORM, GPU, TPU1, TPU2 = (
     "agentnode-raspi1",
     "agentnode-nvidia-jetson",
@@ -103,6 +106,15 @@ def get(host: str, port: int) -> str:
             time.sleep(0.2)
         finally:
             connection.close()
+
+
+def test_images_take_little_of_a_nodes_disk(cluster: RunningCluster) -> None:
+    own = cluster.machine
+    flux = sum(path.stat().st_size for path in build.ensure(["source-controller", "kustomize-controller"]).values())
+    for node in own.nodes.values():
+        size = sum(path.lstat().st_size for path in node.images.rglob("*") if not path.is_dir())
+        # Flux is not ours: users of EdgeFleet have it anyway.
+        assert size - (flux if node.number == 0 else 0) < IMAGES_BYTES, node.name
 
 
 def test_what_is_on_a_volume_survives_its_pod(cluster: RunningCluster, cluster_namespace: str) -> None:

@@ -188,3 +188,13 @@ class TestChosenCluster:
     def test_refuses_a_context_that_is_not_there(self, kubectl: Kubectl, tmp_path: Path) -> None:
         with pytest.raises(pytest.fail.Exception, match=r"is 'prod', which the kubeconfig does not have.*production"):
             chosen_cluster("prod", tmp_path, kubectl.binary)
+
+    @pytest.mark.usefixtures("users")
+    def test_refuses_a_context_that_is_not_for_tests_unless_it_is_named_twice(
+        self, kubectl: Kubectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(pytest.fail.Exception, match=r"'production', which does not look like a cluster for tests"):
+            chosen_cluster("production", tmp_path, kubectl.binary)
+        assert not (tmp_path / "kubeconfig").exists()
+        monkeypatch.setenv("EDGEFLEET_ALLOWED_CONTEXTS", "staging,production")
+        assert chosen_cluster("production", tmp_path, kubectl.binary).context == "production"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from edgefleet_devcluster import logs
+from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.chosen import VARIABLE, ChosenCluster
-from edgefleet_devcluster.cli.options import add_named, add_rest, rest
-from edgefleet_devcluster.cli.planes import become_kubectl
+from edgefleet_devcluster.cli.options import add_named, add_rest, become, rest
 from edgefleet_devcluster.cluster import Cluster
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.paths import cluster_dir
@@ -31,6 +29,10 @@ def add_to(commands: Commands) -> None:
     down.add_argument("--delete", action="store_true", help="remove its data as well")
     add_named(commands, "status", "tell what runs; fails unless all of it does", _status)
     add_named(commands, "kubeconfig", "print the path of the administrator's kubeconfig", _kubeconfig)
+    add_rest(
+        add_named(commands, "helm", "run helm on it: devcluster helm -- list -A", _helm),
+        "ARGUMENTS",
+    )
     add_rest(
         add_named(commands, "kubectl", "run kubectl on it: devcluster kubectl -- get pods -A", _kubectl), "ARGUMENTS"
     )
@@ -108,21 +110,24 @@ def _kubeconfig(options: argparse.Namespace) -> int:
 
 def _kubectl(options: argparse.Namespace) -> int:
     if chosen := ChosenCluster.find():
-        return chosen.become_kubectl(rest(options))
-    return become_kubectl(existing(options).kubectl, rest(options))
+        binary = str(build.ensure(["kubectl"])["kubectl"])
+        return become([binary, f"--context={chosen.context}", *rest(options)])
+    kubectl = existing(options).kubectl
+    return become([str(kubectl.binary), *rest(options)], kubectl.environment)
+
+
+def _helm(options: argparse.Namespace) -> int:
+    binary = str(build.ensure(["helm"])["helm"])
+    if chosen := ChosenCluster.find():
+        return become([binary, f"--kube-context={chosen.context}", *rest(options)])
+    return become([binary, *rest(options)], existing(options).kubectl.environment)
 
 
 def _exec(options: argparse.Namespace) -> int:
     cluster = existing(options)
     if options.node not in cluster.nodes:
         raise DevclusterError(f"no node {options.node!r}; there are: {', '.join(cluster.nodes)}")
-    return _become(cluster.nodes[options.node].inside(rest(options) or ["bash"]))
-
-
-def _become(command: list[str]) -> NoReturn:
-    """Replace this process by another program: its terminal, its exit status."""
-    sys.stdout.flush()
-    os.execvp(command[0], command)  # noqa: S606 - no shell is the point
+    return become(cluster.nodes[options.node].inside(rest(options) or ["bash"]))
 
 
 def _logs(options: argparse.Namespace) -> int:
@@ -139,7 +144,7 @@ def _logs(options: argparse.Namespace) -> int:
     if options.program not in files:
         raise DevclusterError(f"no log of {options.program!r}; there are: {', '.join(files)}")
     follow = ["--follow=name"] if options.follow else []
-    return _become(["tail", f"--lines={options.lines}", *follow, str(files[options.program])])
+    return become(["tail", f"--lines={options.lines}", *follow, str(files[options.program])])
 
 
 def _snapshot(options: argparse.Namespace) -> int:

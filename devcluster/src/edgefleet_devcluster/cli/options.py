@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,12 @@ def rest(options: argparse.Namespace) -> list[str]:
     """Return what follows ``--``."""
     given: list[str] = options.arguments
     return given[1:] if given[:1] == ["--"] else given
+
+
+def become(command: list[str], environment: dict[str, str] | None = None) -> NoReturn:
+    """Replace this process by another program: its terminal, its exit status."""
+    sys.stdout.flush()
+    os.execvpe(command[0], command, os.environ if environment is None else environment)  # noqa: S606 - no shell is the point
 
 
 def port(text: str) -> int:

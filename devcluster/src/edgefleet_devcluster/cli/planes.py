@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from edgefleet_devcluster.binaries import build
-from edgefleet_devcluster.cli.options import add_named, add_rest, port, rest
+from edgefleet_devcluster.cli.options import add_named, add_rest, become, port, rest
 from edgefleet_devcluster.control_plane.plane import ControlPlane
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.kubectl import Kubectl
@@ -36,12 +34,6 @@ def add_to(commands: Commands) -> None:
         add_named(actions, "kubectl", "run kubectl on it: devcluster control-plane kubectl -- get ns", _kubectl),
         "ARGUMENTS",
     )
-
-
-def become_kubectl(kubectl: Kubectl, arguments: list[str]) -> NoReturn:
-    """Replace this process by kubectl: its terminal, its exit status."""
-    sys.stdout.flush()
-    os.execve(kubectl.binary, ["kubectl", *arguments], kubectl.environment)  # noqa: S606 - no shell is the point
 
 
 def _control_plane(options: argparse.Namespace, number: int = 0) -> ControlPlane:
@@ -100,4 +92,5 @@ def _kubeconfig(options: argparse.Namespace) -> int:
 
 def _kubectl(options: argparse.Namespace) -> int:
     found = _existing(options)
-    return become_kubectl(Kubectl(build.ensure(["kubectl"])["kubectl"], found.kubeconfig), rest(options))
+    kubectl = Kubectl(build.ensure(["kubectl"])["kubectl"], found.kubeconfig)
+    return become([str(kubectl.binary), *rest(options)], kubectl.environment)
