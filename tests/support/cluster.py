@@ -73,7 +73,8 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         return
     sweep()
     name = f"test-{uuid.uuid4().hex[:8]}"
-    own = Cluster(name, folder / name, fsync=False)
+    # Where the command line finds it, with EDGEFLEET_STATE={folder}.
+    own = Cluster(name, folder / "edgefleet" / "devcluster" / name, fsync=False)
     try:
         with own:
             access = controlplane.Cluster(own.kubeconfig, own.control_plane.context, owned=True)

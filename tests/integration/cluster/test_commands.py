@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgefleet_devcluster.cluster import Cluster
+    from support.cluster import RunningCluster
     from support.controlplane import Cluster as ControlPlane
     from support.second import Run
 
@@ -90,6 +91,34 @@ def test_helm_installs_a_chart(run: Run, tmp_path: Path) -> None:
     assert run("kubectl", "--", "get", "configmap", "greeting", "-ojsonpath={.data.to}").stdout == "all"
     run("helm", "--", "uninstall", "first")
     assert "NotFound" in run("kubectl", "--", "get", "configmap", "greeting", check=False).stderr
+
+
+def test_git_pushes_to_the_clusters_own_repository(cluster: RunningCluster, tmp_path: Path) -> None:
+    own = cluster.machine
+    environment = os.environ | {"EDGEFLEET_STATE": str(own.directory.parents[2]), "GIT_CONFIG_GLOBAL": os.devnull}
+    environment |= {f"GIT_{who}_{what}": "test@test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    url = run(*CLI, "git-url", f"--name={own.name}").strip()
+    git = [*CLI, "git", f"--name={own.name}", "--", "-C", "copy"]
+    run("git", "clone", "--quiet", url, "copy")
+    run("git", "-C", "copy", "checkout", "--quiet", "-B", "from-the-command-line")
+    run("git", "-C", "copy", "commit", "--quiet", "--allow-empty", "--message=by hand")
+    refused = subprocess.run(
+        ["git", "-C", "copy", "push", "origin", "HEAD"],
+        cwd=tmp_path,
+        env=environment | {"GIT_TERMINAL_PROMPT": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode != 0
+    run(*git, "push", "--quiet", "origin", "HEAD")
+    assert "refs/heads/from-the-command-line" in run("git", "ls-remote", url)
 
 
 def test_the_command_line_of_another_cluster(control_plane: ControlPlane, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgefleet_devcluster import logs
+from edgefleet_devcluster.addons import gitserver
 from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.chosen import VARIABLE, ChosenCluster
 from edgefleet_devcluster.cli.options import add_named, add_rest, become, rest
@@ -35,6 +37,12 @@ def add_to(commands: Commands) -> None:
     )
     add_rest(
         add_named(commands, "kubectl", "run kubectl on it: devcluster kubectl -- get pods -A", _kubectl), "ARGUMENTS"
+    )
+    url = add_named(commands, "git-url", "print the URL of the cluster's own Git repository", _git_url)
+    url.add_argument("repository", nargs="?", default="fleet")
+    add_rest(
+        add_named(commands, "git", "run git as who may push there: devcluster git -- push origin main", _git),
+        "ARGUMENTS",
     )
     shell = add_named(commands, "exec", "run a program inside a node: devcluster exec agentnode-raspi1 -- ip a", _exec)
     shell.add_argument("node", metavar="NODE")
@@ -121,6 +129,27 @@ def _helm(options: argparse.Namespace) -> int:
     if chosen := ChosenCluster.find():
         return become([binary, f"--kube-context={chosen.context}", *rest(options)])
     return become([binary, *rest(options)], existing(options).kubectl.environment)
+
+
+def _remote(cluster: Cluster, repository: str) -> str:
+    if subnet := cluster.segment.subnet():
+        return gitserver.remote(subnet.node(0), repository)
+    raise DevclusterError(f"{cluster.name} does not run: `devcluster up --name {cluster.name}` starts it")
+
+
+def _git_url(options: argparse.Namespace) -> int:
+    print(_remote(existing(options), options.repository))
+    return 0
+
+
+def _git(options: argparse.Namespace) -> int:
+    cluster = existing(options)
+    credentials = gitserver.Credentials.find(cluster.kubectl)
+    if credentials is None:
+        raise DevclusterError(f"{cluster.name} has no Git server: `devcluster up --name {cluster.name}` adds it")
+    # For every repository of the server, and for no other address.
+    server = _remote(cluster, "").removesuffix(".git")
+    return become(["git", *rest(options)], os.environ | credentials.environment(server))
 
 
 def _exec(options: argparse.Namespace) -> int:

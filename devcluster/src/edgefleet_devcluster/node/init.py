@@ -79,6 +79,7 @@ class _Running:
     pause: float = field(default=_FIRST_PAUSE_SECONDS)
 
     def start(self) -> None:
+        """Start it; a start that fails is tried again later."""
         command = self.task.command
         self.started = time.monotonic()
         try:
@@ -94,10 +95,11 @@ class _Running:
             self.ended(f"cannot start: {error}")
 
     def ended(self, how: str) -> None:
+        """Plan the next start; until then there is no process."""
         now = time.monotonic()
         if now - self.started > _STEADY_SECONDS:
             self.pause = _FIRST_PAUSE_SECONDS
-        _say(f"{self.task.name}: {how}; again in {self.pause:.1f} s")
+        _say(f"{self.task.name}: {how}")
         self.pid, self.due = 0, now + self.pause
         self.pause = min(2 * self.pause, _LONGEST_PAUSE_SECONDS)
 
