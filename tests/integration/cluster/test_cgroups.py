@@ -59,8 +59,7 @@ def test_who_still_runs_in_a_group_is_named(groups: ControlGroups, name: str, mo
         process.kill()
 
 
-def test_a_new_cpuset_can_run_something(name: str) -> None:
-    groups = ControlGroups()
+def test_a_new_cpuset_can_run_something(groups: ControlGroups, name: str) -> None:
     if groups.version != 1:
         pytest.skip("a v2 group has all processors from the start")
     groups.create(f"{name}/node")

@@ -112,6 +112,10 @@ def kubelet(spec: NodeSpec, *, cgroup: str) -> str:
             "clusterDomain": "cluster.local",
             "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
             # The machine's disk and memory are shared with much that is not ours: only the brink counts.
+            # What died because the machine was stopped, or comes up before what it calls, is soon well again. The
+            # default, up to five minutes between two attempts, would be the longest wait of every test.
+            "crashLoopBackOff": {"maxContainerRestartPeriod": "5s"},
+            "featureGates": {"KubeletCrashLoopBackOffMax": True},
             "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "100Mi"},
             "failCgroupV1": False,
             "failSwapOn": False,
