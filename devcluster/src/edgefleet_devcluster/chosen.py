@@ -68,7 +68,9 @@ class ChosenCluster:
                     env={name: value for name, value in os.environ.items() if name != VARIABLE},
                 )
                 if done.returncode != 0:
-                    raise DevclusterError(f"{command[0]} could not load {archive}: {' '.join(done.stderr.split())}")
+                    raise DevclusterError(
+                        f"{archive} could not be loaded into {self.context!r}: {' '.join(done.stderr.split())}"
+                    )
                 return
         raise DevclusterError(
             f"nothing is known of loading images into {self.context!r}: push them to a registry that its nodes reach"
