@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from edgefleet_devcluster import installed
 from edgefleet_devcluster.binaries.sources import free_bytes
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.node.cgroups import ControlGroups
@@ -25,7 +26,6 @@ PROGRAMS = {
 """Program -> Debian's package."""
 CNI_FOLDER = Path("/usr/lib/cni")
 CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 
 
 _GIB = 1024**3
@@ -71,7 +71,7 @@ def examine(state: Path) -> list[tuple[str, str, str]]:
 
 def missing_packages() -> list[str]:
     """Return Debian's names of the packages to install."""
-    missing = {package for program, package in PROGRAMS.items() if not shutil.which(program, path=_PATH)}
+    missing = {package for program, package in PROGRAMS.items() if not shutil.which(program, path=installed.PATH)}
     if any(not (CNI_FOLDER / plugin).exists() for plugin in CNI_PLUGINS):
         missing.add("containernetworking-plugins")
     return sorted(missing)

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from edgefleet_devcluster.images import Image
     from edgefleet_devcluster.progress import Say
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
-
 _SECONDS = 60.0
 _NUMBERS = itertools.count()
 CATALOGUE = """\

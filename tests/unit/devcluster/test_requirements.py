@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet_devcluster import requirements
+from edgefleet_devcluster import installed, requirements
 from edgefleet_devcluster.cluster import Cluster
 from edgefleet_devcluster.errors import DevclusterError
 
@@ -42,7 +42,7 @@ def test_not_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_missing_programs_are_named_by_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requirements, "_PATH", str(tmp_path))
+    monkeypatch.setattr(installed, "PATH", str(tmp_path))
     monkeypatch.setattr(requirements, "CNI_FOLDER", tmp_path)
     message = refusal(tmp_path)
     assert "`apt-get install containerd containernetworking-plugins iproute2 iptables runc util-linux`" in message

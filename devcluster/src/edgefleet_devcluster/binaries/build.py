@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from edgefleet_devcluster import paths
 from edgefleet_devcluster.binaries import releases
 from edgefleet_devcluster.binaries.components import component as named
-from edgefleet_devcluster.binaries.sources import GoSource, Progress, SourceUnavailableError, publish
+from edgefleet_devcluster.binaries.sources import GoSource, Progress, SourceUnavailableError
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.locks import exclusive
 from edgefleet_devcluster.progress import Say, to_stderr
+from edgefleet_devcluster.publication import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -145,6 +146,7 @@ def _produce(component: Component, source: Source, cache: Path, progress: Progre
     partial = path.with_name(f"{path.name}.{os.getpid()}{_TEMPORARY}")
     try:
         source.produce(component, partial, path.with_name(f"{path.name}.log"), progress)
+        partial.chmod(0o755)
         publish(partial, path)
     except SourceUnavailableError:
         with suppress(OSError):

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edgefleet_devcluster.binaries.downloads import Digest, Downloader
-from edgefleet_devcluster.binaries.sources import SourceUnavailableError, free_bytes, publish
+from edgefleet_devcluster.binaries.sources import SourceUnavailableError, free_bytes
 from edgefleet_devcluster.binaries.web import DownloadError, Patience, SiteError, shown
 from edgefleet_devcluster.errors import DevclusterError
+from edgefleet_devcluster.publication import publish
 
 if TYPE_CHECKING:
     from typing import IO
@@ -218,6 +219,7 @@ def _unpack(release: Release, archive: Path, component: str, destination: Path, 
                 elif not (path := destination.with_name(name)).exists():
                     partial = destination.with_name(f"{name}.{os.getpid()}.partial")
                     _write(stream, partial)
+                    partial.chmod(0o755)
                     publish(partial, path)
                 if not components:
                     break

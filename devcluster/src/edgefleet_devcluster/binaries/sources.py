@@ -99,18 +99,6 @@ class Source(Protocol):
         ...
 
 
-def publish(partial: Path, path: Path) -> None:
-    """Give a complete program its final name; whoever finds it there can run it."""
-    partial.chmod(0o755)
-    fd = os.open(partial, os.O_RDONLY)
-    try:
-        # Written through to the disk: after a power cut the final name must not hold an empty file.
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    partial.rename(path)
-
-
 @dataclass(frozen=True)
 class Toolchain:
     """The installed Go and what of its settings ends up in binaries or matters for space."""

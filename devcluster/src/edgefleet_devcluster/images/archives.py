@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -49,17 +48,6 @@ def references(archive: Path) -> dict[str, str]:
 def transport(archive: Path) -> str:
     """Return what buildah calls the archive's format."""
     return "docker-archive" if _DOCKER in _documents(archive) else "oci-archive"
-
-
-def publish(partial: Path, path: Path) -> None:
-    """Give a complete file its final name."""
-    fd = os.open(partial, os.O_RDONLY)
-    try:
-        # Written through to the disk: after a power cut the final name must not hold an empty file.
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    partial.rename(path)
 
 
 def _documents(archive: Path) -> dict[str, Any]:

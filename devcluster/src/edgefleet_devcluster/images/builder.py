@@ -13,11 +13,12 @@ from edgefleet_devcluster import paths
 from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.binaries.sources import Progress, free_bytes
 from edgefleet_devcluster.errors import DevclusterError
-from edgefleet_devcluster.images import archives, contexts, engines, plans, rootfs
+from edgefleet_devcluster.images import contexts, engines, plans, rootfs
 from edgefleet_devcluster.images.catalogue import OWN, Catalogue
 from edgefleet_devcluster.images.jobs import Job
 from edgefleet_devcluster.locks import exclusive
 from edgefleet_devcluster.progress import Say, to_stderr
+from edgefleet_devcluster.publication import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,7 +145,7 @@ class _Workshop:
         self.engine.build(order, job)
         partial = image.archive.with_name(f"{image.archive.name}{_TEMPORARY}")
         self.engine.save(image.reference, partial, job)
-        archives.publish(partial, image.archive)
+        publish(partial, image.archive)
         self.engine.forget_others(image.reference)
         self._make_room(image)
         shutil.rmtree(job.folder)

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgefleet_devcluster import installed
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.images import store
 from edgefleet_devcluster.locks import exclusive
@@ -107,7 +108,7 @@ def _containerd(root: Path) -> Iterator[Path]:
         log = Path(state) / "log"
         socket = Path(state) / "socket"
         with log.open("wb") as out:
-            command = tethered([_containerd_program(), "--config", str(configuration)])
+            command = tethered([installed.locate("containerd"), "--config", str(configuration)])
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         try:
             deadline = time.monotonic() + _START_SECONDS
@@ -123,13 +124,6 @@ def _containerd(root: Path) -> Iterator[Path]:
                 process.wait(_START_SECONDS)
             process.kill()
             process.wait()
-
-
-def _containerd_program() -> str:
-    found = shutil.which("containerd", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin")
-    if found is None:
-        raise DevclusterError("containerd is not installed: `apt-get install containerd`")
-    return found
 
 
 def _run(*command: str) -> None:

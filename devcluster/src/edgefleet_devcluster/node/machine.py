@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgefleet_devcluster import kubeconfig
+from edgefleet_devcluster import installed, kubeconfig
 from edgefleet_devcluster.errors import DevclusterError
 from edgefleet_devcluster.network import POD_RANGE
 from edgefleet_devcluster.node import config
@@ -36,7 +35,6 @@ _POLL_SECONDS = 0.05
 _DATA = {"containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "volumes": VOLUMES, "logs": "/var/log"}
 """Folder of the node's state -> where the node sees it."""
 _SYSTEM_GROUP = "system"
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ class Node:
         spec.write(file)
         # Its own namespaces for all but the network, which exists already. It never outlives its holder.
         holder = [
-            _installed("unshare"),
+            installed.locate("unshare"),
             "--mount",
             "--propagation=slave",
             "--uts",
@@ -227,17 +225,17 @@ class Node:
         binds[str(self.folder / "etc")] = CONFIG
         binds |= {str(around.binaries[name]): f"{BINARIES}/{name}" for name in COMPONENTS}
         labels = ",".join(f"{key}={value}" for key, value in self.spec.labels.items())
-        leaving = [_installed("iptables"), "--wait", "-t", "nat", "-A", "POSTROUTING"]
+        leaving = [installed.locate("iptables"), "--wait", "-t", "nat", "-A", "POSTROUTING"]
         return Spec(
             hostname=self.name,
             cgroups=[str(folder) for folder in self.groups.folders(f"{self.group}/{_SYSTEM_GROUP}")],
-            path=_PATH,
+            path=installed.PATH,
             binds=binds,
             sysctls={"net/ipv4/ip_forward": "1"},
             # Outside of the cluster nobody knows the way back to a pod.
             setup=[[*leaving, "-s", POD_RANGE, "!", "-d", POD_RANGE, "-j", "MASQUERADE"]],
             tasks=[
-                self._task("containerd", [_installed("containerd"), f"--config={CONFIG}/containerd.toml"]),
+                self._task("containerd", [installed.locate("containerd"), f"--config={CONFIG}/containerd.toml"]),
                 self._task(
                     KUBELET,
                     [
@@ -258,13 +256,6 @@ class Node:
 
 def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _installed(program: str) -> str:
-    found = shutil.which(program, path=_PATH)
-    if found is None:
-        raise DevclusterError(f"`{program}` is not installed: `make setup` installs it, or see `devcluster doctor`")
-    return found
 
 
 def _resolvers() -> str:
