@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +30,8 @@ from support.controlplane import CONTEXT_VARIABLE, Kubectl, chosen_cluster
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+OWNER_VARIABLE = "EDGEFLEET_TEST_SESSION"
+"""In the environment of what a session starts in the background: the session's process number."""
 _REPORT = pytest.StashKey[pytest.CollectReport | pytest.TestReport]()
 _LOG_LINES = 100
 
@@ -90,13 +94,31 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def sweep() -> None:
-    """Remove what sessions that were killed left: the kernel ended the processes, but did not take the networks."""
+    """Remove what sessions that were killed left.
+
+    The kernel ended their own clusters' processes, but did not take the networks; clusters that commands had started
+    in the background run on.
+    """
     for path in Path("/run/netns").glob("edgefleet-test-????????-control-plane"):
         name = path.name.removeprefix("edgefleet-").removesuffix("-control-plane")
         stale = Cluster(name, Path(tempfile.gettempdir()) / name)
-        if not stale.segment.processes():
+        running = stale.segment.processes()
+        owners = {owner for pid in running if (owner := _owner(pid))}
+        if not running or (owners and not any(Path(f"/proc/{owner}").exists() for owner in owners)):
+            for pid in running:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             stale.segment.delete()
             ControlGroups().delete(f"edgefleet-{name}")
+
+
+def _owner(pid: int) -> str:
+    """Return the number of the test session in whose name a process was started in the background, if one was."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return ""
+    return next((line.partition("=")[2] for line in variables if line.startswith(f"{OWNER_VARIABLE}=")), "")
 
 
 def _export(own: Cluster, folder: object) -> None:

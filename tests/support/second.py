@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
 from edgefleet_devcluster.cluster import Cluster
+from support.cluster import OWNER_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
 CLI = [sys.executable, "-m", "edgefleet_devcluster"]
-NAME = "second"
+# Of this session's own: one that was killed may have left its.
+NAME = f"test-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +36,7 @@ def state(tmp_path_factory: pytest.TempPathFactory, cluster: RunningCluster) -> 
 
 
 def run_on(state: Path) -> Run:
-    environment = os.environ | {"EDGEFLEET_STATE": str(state)}
+    environment = os.environ | {"EDGEFLEET_STATE": str(state), OWNER_VARIABLE: str(os.getpid())}
 
     def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = [*CLI, arguments[0], f"--name={NAME}", *arguments[1:]]

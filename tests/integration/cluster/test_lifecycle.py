@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.cluster import OWNER_VARIABLE
 from support.residue import Residue
 from support.second import CLI, NAME, assert_well, run_on
 
@@ -100,7 +101,7 @@ def kill_up_at_random(run: Run, state: Path, chance: random.Random, earliest: fl
     moment = chance.uniform(earliest, latest)
     process = subprocess.Popen(
         [*CLI, "up", f"--name={NAME}", "--no-flux"],
-        env=os.environ | {"EDGEFLEET_STATE": str(state)},
+        env=os.environ | {"EDGEFLEET_STATE": str(state), OWNER_VARIABLE: str(os.getpid())},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -130,7 +131,10 @@ def test_up_killed_twenty_times(run: Run, state: Path) -> None:
 def test_a_killed_down_is_finished_by_the_next(run: Run, state: Path, second: Cluster) -> None:
     run("up", "--no-flux")
     before_second = Residue.now()
-    process = subprocess.Popen([*CLI, "down", f"--name={NAME}"], env=os.environ | {"EDGEFLEET_STATE": str(state)})
+    process = subprocess.Popen(
+        [*CLI, "down", f"--name={NAME}"],
+        env=os.environ | {"EDGEFLEET_STATE": str(state), OWNER_VARIABLE: str(os.getpid())},
+    )
     time.sleep(0.7)
     process.kill()
     process.wait()
