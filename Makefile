@@ -10,7 +10,7 @@ STEP := scripts/step
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(RUN):$(PATH)
 
-.PHONY: help setup up down images generate verify test test-full firmware-test format lock clean
+.PHONY: help setup demo up down images generate verify test test-full firmware-test format lock clean
 
 help: ## Print this list
 	@printf 'EdgeFleet: GitOps for edge-AI fleets\n\n'
@@ -19,22 +19,26 @@ help: ## Print this list
 	@printf 'EDGEFLEET_BASE_IMAGE=<image>        build images on this base instead of one made here\n'
 	@printf 'EDGEFLEET_CACHE=<folder>            where built binaries are kept (default: ~/.cache)\n'
 
-$(STAMP): requirements.lock pyproject.toml operator/pyproject.toml devcluster/pyproject.toml
+$(STAMP): requirements.lock pyproject.toml $(wildcard */pyproject.toml workloads/*/pyproject.toml)
 	@$(STEP) "Python environment" scripts/install-python $(VENV)
 	@touch $@
 
 setup: $(STAMP) ## Install the Python environment and the system packages
 	@$(STEP) "system packages" scripts/install-packages
 
+demo: setup ## A fleet on this machine: git push to devices that verified their model (STOP_AFTER=step, DEVICES=n; root)
+	@edgefleet-demo up
+
 up: setup ## Start a Kubernetes of four nodes on this machine, with Flux and a Git server (root)
 	@devcluster up
 
-down: $(STAMP) ## Stop it and remove what it made on this machine; its data stays
-	@devcluster down
+down: $(STAMP) ## Stop devices and cluster and remove what they made on this machine; their data stays
+	@edgefleet-demo down
 
 images: setup ## Build the container images that are missing (docker, or buildah where no engine answers)
 	@$(STEP) "cluster binaries" devcluster build
-	@$(STEP) "images" devcluster images
+	@$(STEP) "images of the cluster" devcluster images
+	@$(STEP) "images of EdgeFleet" devcluster images --catalogue images.toml operator model-registry broker
 
 generate: $(STAMP) ## Write every generated file (crds/, schemas, C header, vectors, reference)
 	@$(STEP) "generate" python -m edgefleet.codegen .
@@ -58,14 +62,16 @@ test: setup ## What every commit must pass
 	@$(STEP) "verify" $(MAKE) verify
 	@$(STEP) "firmware" $(MAKE) firmware-test
 	@$(STEP) "cluster binaries" devcluster build
-	@$(STEP) "images" devcluster images
+	@$(STEP) "images of the cluster" devcluster images
+	@$(STEP) "images of EdgeFleet" devcluster images --catalogue images.toml operator model-registry broker
 	@$(STEP) "tests" pytest -m "not slow"
 
 test-full: setup ## All of it, long matrices and random seeds included
 	@$(STEP) "verify" $(MAKE) verify
 	@$(STEP) "firmware" $(MAKE) firmware-test
 	@$(STEP) "cluster binaries" devcluster build
-	@$(STEP) "images" devcluster images
+	@$(STEP) "images of the cluster" devcluster images
+	@$(STEP) "images of EdgeFleet" devcluster images --catalogue images.toml operator model-registry broker
 	@$(STEP) "tests, long ones too" env EDGEFLEET_HYPOTHESIS_PROFILE=full pytest
 
 lock: ## Pin the dependencies again (requirements.lock: versions and hashes, no addresses)

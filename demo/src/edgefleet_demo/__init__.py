@@ -1,0 +1,1 @@
+"""make demo: a fleet on one machine, from git push to devices that verified their model."""

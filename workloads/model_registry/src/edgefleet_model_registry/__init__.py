@@ -1,0 +1,1 @@
+"""The store that devices fetch models from: content-addressed, immutable, signed."""

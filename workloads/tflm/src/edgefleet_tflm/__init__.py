@@ -1,0 +1,1 @@
+"""TensorFlow Lite Micro on this machine: what preflight and virtual devices run."""
