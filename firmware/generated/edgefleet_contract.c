@@ -378,6 +378,19 @@ const char *const ef_reason_names[EF_REASON_COUNT] = {
     "Revoked",
     "Deferred"};
 
+const char *const ef_phase_names[EF_PHASE_COUNT] = {
+    "Idle",
+    "Deferred",
+    "Downloading",
+    "Verifying",
+    "Testing",
+    "Confirmed",
+    "Failed",
+    "Rejected",
+    "RolledBack",
+    "NotActivated",
+    "Revoked"};
+
 const ef_disposition ef_reason_dispositions[EF_REASON_COUNT] = {
     EF_DISPOSITION_NONE,
     EF_DISPOSITION_NONE,

@@ -84,6 +84,22 @@ typedef enum {
 } ef_disposition;
 
 typedef enum {
+    EF_PHASE_IDLE = 0,
+    EF_PHASE_DEFERRED = 1,
+    EF_PHASE_DOWNLOADING = 2,
+    EF_PHASE_VERIFYING = 3,
+    EF_PHASE_TESTING = 4,
+    EF_PHASE_CONFIRMED = 5,
+    EF_PHASE_FAILED = 6,
+    EF_PHASE_REJECTED = 7,
+    EF_PHASE_ROLLED_BACK = 8,
+    EF_PHASE_NOT_ACTIVATED = 9,
+    EF_PHASE_REVOKED = 10
+} ef_phase;
+
+#define EF_PHASE_COUNT 11
+
+typedef enum {
     EF_PATTERN_NONE = 0,
     EF_PATTERN_DNS_LABEL = 1,
     EF_PATTERN_SEMVER = 2,
@@ -232,6 +248,7 @@ extern const ef_document ef_documents[];
 extern const ef_payload ef_payloads[];
 extern const ef_topic ef_topics[];
 extern const char *const ef_reason_names[];
+extern const char *const ef_phase_names[];
 extern const ef_disposition ef_reason_dispositions[];
 
 #endif /* EDGEFLEET_GENERATED_CONTRACT_H */

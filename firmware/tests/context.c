@@ -5,7 +5,7 @@
 #include <string.h>
 
 void give_up(const char *what, const char *which) {
-    fprintf(stderr, "contract_check: %s: %s\n", what, which);
+    fprintf(stderr, "test: %s: %s\n", what, which);
     exit(2);
 }
 

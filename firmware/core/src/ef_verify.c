@@ -230,6 +230,17 @@ static ef_reason load_keys(const ef_json *json, const char *name, ef_key *keys, 
     return EF_REASON_OK;
 }
 
+static ef_reason load_bundle(const ef_json *json, ef_key_bundle *bundle, ef_fault *fault) {
+    ef_reason reason = load_keys(json, "releaseKeys", bundle->release_keys, &bundle->release_count, fault);
+    if (reason == EF_REASON_OK) {
+        reason = load_keys(json, "assignmentKeys", bundle->assignment_keys, &bundle->assignment_count, fault);
+    }
+    if (reason == EF_REASON_OK) {
+        fault->path[0] = '\0';
+    }
+    return reason;
+}
+
 ef_reason ef_verify_key_bundle(const uint8_t *bytes, size_t length, const ef_keyring *release_keys,
                                const ef_seen *seen, const ef_workspace *workspace, ef_key_bundle *bundle,
                                ef_fault *fault) {
@@ -244,13 +255,19 @@ ef_reason ef_verify_key_bundle(const uint8_t *bytes, size_t length, const ef_key
     if (age != EF_REASON_OK && age != EF_REASON_UNCHANGED) {
         return age;
     }
-    reason = load_keys(&json, "releaseKeys", bundle->release_keys, &bundle->release_count, fault);
-    if (reason == EF_REASON_OK) {
-        reason = load_keys(&json, "assignmentKeys", bundle->assignment_keys, &bundle->assignment_count, fault);
-    }
+    reason = load_bundle(&json, bundle, fault);
+    return reason == EF_REASON_OK ? age : reason;
+}
+
+ef_reason ef_read_key_bundle(const uint8_t *bytes, size_t length, const ef_workspace *workspace, ef_key_bundle *bundle,
+                             ef_fault *fault) {
+    ef_json json;
+    ef_reason reason = ef_contract_read(&ef_documents[EF_DOCUMENT_KEY_BUNDLE], bytes, length, workspace->tokens,
+                                        workspace->capacity, &json, fault);
     if (reason != EF_REASON_OK) {
         return reason;
     }
-    fault->path[0] = '\0';
-    return age;
+    bundle->seen.number = integer_of(&json, "version");
+    bundle->seen.has_digest = ef_sha256(bytes, length, bundle->seen.digest);
+    return load_bundle(&json, bundle, fault);
 }

@@ -15,11 +15,11 @@ from support.contract_mutations import damaged
 
 
 def _exact(raw: bytes) -> object:
-    return strict_json._Scanner(raw).document()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return strict_json._Scanner(raw).document()  # pyright: ignore[reportPrivateUsage]
 
 
 def _quick(raw: bytes) -> tuple[object] | None:
-    return strict_json._parse_quickly(raw)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return strict_json._parse_quickly(raw)  # pyright: ignore[reportPrivateUsage]
 
 
 def _outcome(raw: bytes) -> str:

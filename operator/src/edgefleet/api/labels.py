@@ -8,6 +8,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from edgefleet.api.rules import CEL_KEY, Rule, matches, quote
 from edgefleet.api.structure import WITHOUT_NULLS, ListKind, Section, items
+from edgefleet.domain.device import selectors as domain
 
 _QUALIFIED: Final = r"([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]"
 _PREFIX: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
@@ -103,6 +104,15 @@ class Selector(Section):
     """Labels that must have exactly these values."""
     match_expressions: Annotated[tuple[SelectorRequirement, ...], items(8), ListKind("atomic")] = ()
     """Requirements that must all hold."""
+
+
+def to_selector(selector: Selector) -> domain.Selector:
+    """Returns the selector as the domain reads it."""
+    exact = [domain.Requirement(key, "In", frozenset([value])) for key, value in (selector.match_labels or {}).items()]
+    others = [
+        domain.Requirement(part.key, part.operator, frozenset(part.values)) for part in selector.match_expressions
+    ]
+    return domain.Selector(tuple(exact + others))
 
 
 def _empty_for_null(given: Any) -> Any:

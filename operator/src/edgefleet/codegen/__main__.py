@@ -6,17 +6,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from edgefleet.codegen import c_contract, crds, editor_schemas, reference, vectors, wire_reference
+from edgefleet.codegen import c_contract, charts, crds, editor_schemas, reference, updates, vectors, wire_reference
 
 GENERATORS: Final[tuple[Callable[[], dict[str, bytes]], ...]] = (
     crds.generate,
+    charts.generate,
     editor_schemas.generate,
     reference.generate,
     c_contract.generate,
     vectors.generate,
+    updates.generate,
     wire_reference.generate,
 )
-OWNED: Final = ("crds", "docs/reference", "firmware/generated", "tests/golden/vectors")
+OWNED: Final = (
+    "crds",
+    charts.CRD_TEMPLATES,
+    charts.PLATFORM,
+    "docs/reference",
+    "firmware/generated",
+    "tests/golden/updates",
+    "tests/golden/vectors",
+)
 """Folders that hold nothing but generated files: what no generator writes any more is removed from them."""
 
 

@@ -14,6 +14,7 @@ from edgefleet.contracts.catalog import DOCUMENTS
 from edgefleet.contracts.document import Kind
 from edgefleet.contracts.envelope import PAYLOAD_MAX, PAYLOAD_TYPES
 from edgefleet.contracts.reasons import Disposition, Reason
+from edgefleet.contracts.reported import Phase
 from edgefleet.contracts.rules import Rule
 from edgefleet.contracts.shapes import SCHEMA_VERSION, FieldShape, ObjectShape, ValueType, shape_of
 from edgefleet.contracts.topics import TOPICS, Direction, Topic
@@ -78,6 +79,8 @@ def _header() -> str:
         "/* Numbers are part of the contract. */\n" + _enumeration("ef_reason", "EF_REASON", (r.name for r in Reason)),
         f"#define EF_REASON_COUNT {len(Reason)}\n",
         _enumeration("ef_disposition", "EF_DISPOSITION", (each.name for each in Disposition)),
+        _enumeration("ef_phase", "EF_PHASE", (phase.name for phase in Phase)),
+        f"#define EF_PHASE_COUNT {len(Phase)}\n",
         _enumeration("ef_pattern", "EF_PATTERN", ["NONE", *map(_constant, formats.PATTERN_KINDS)]),
         _enumeration("ef_rule", "EF_RULE", ["NONE", *(rule.name for rule in Rule)]),
         _enumeration("ef_value_type", "EF_VALUE", (each.name for each in ValueType)),
@@ -103,6 +106,7 @@ def _source() -> str:
     parts.append(_payloads())
     parts.append(_topics())
     parts.append(_texts("ef_reason_names", "EF_REASON_COUNT", (reason.value for reason in Reason)))
+    parts.append(_texts("ef_phase_names", "EF_PHASE_COUNT", (phase.value for phase in Phase)))
     dispositions = ",\n".join(f"    EF_DISPOSITION_{reason.disposition.name}" for reason in Reason)
     parts.append(f"const ef_disposition ef_reason_dispositions[EF_REASON_COUNT] = {{\n{dispositions}}};\n")
     return "\n".join(parts)

@@ -75,5 +75,6 @@ extern const ef_document ef_documents[];
 extern const ef_payload ef_payloads[];
 extern const ef_topic ef_topics[];
 extern const char *const ef_reason_names[];
+extern const char *const ef_phase_names[];
 extern const ef_disposition ef_reason_dispositions[];
 """

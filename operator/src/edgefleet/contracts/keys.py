@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Final, Self, TypeAlias
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from pydantic import Field
@@ -48,6 +48,21 @@ class VerifyKey:
             ValueError: not a point of the curve.
         """
         return cls(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Self:
+        """Read a public key in PEM (SubjectPublicKeyInfo).
+
+        Raises:
+            ValueError: not a public key on P-256.
+        """
+        try:
+            key = serialization.load_pem_public_key(pem)
+        except UnsupportedAlgorithm as problem:
+            raise ValueError(str(problem)) from None
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise ValueError("an EC public key is expected")  # noqa: TRY004 - the content is at fault
+        return cls(key)
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Tell whether the 64 bytes r || s sign the message under this key."""

@@ -134,6 +134,9 @@ CONTROL: Final = Topic(
     "control-message",
 )
 
+# The operator's own room: what it sends there comes back to it behind all that the broker had kept for it.
+OPERATOR_PREFIX: Final = "fleet/v1/operator/"
+
 TOPICS: Final = MappingProxyType(
     {
         topic.name: topic

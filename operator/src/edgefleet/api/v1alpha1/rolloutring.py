@@ -308,6 +308,8 @@ class RolloutRingStatus(Section):
     """Since when it is there."""
     round: Count | None = None
     """Number of the round; rises with each change of target."""
+    started_at: StatusTime | None = None
+    """When the round began."""
     epoch: Generation | None = None
     """Epoch of the leader that last wrote; the upper half of every command's generation."""
     target: Target | None = None

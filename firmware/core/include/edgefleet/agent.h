@@ -1,0 +1,52 @@
+/* A device: it hears what it shall run, fetches, verifies, tests, switches, and says what it runs.
+ *
+ * The port calls ef_agent_start once, then ef_agent_poll for ever, and the four events as they happen; all from one
+ * thread. Nothing here blocks, allocates or keeps a pointer to the caller's bytes. */
+#ifndef EDGEFLEET_AGENT_H
+#define EDGEFLEET_AGENT_H
+
+#include "edgefleet/hal.h"
+#include "edgefleet/verify.h"
+
+/* What this board and this firmware are. Borrowed for as long as the agent lives. */
+typedef struct {
+    const char *device_id;
+    const char *device_class;
+    const char *firmware_version; /* semver */
+    uint32_t ram_bytes;
+    uint32_t slot_bytes; /* of the model part of one slot, a multiple of EF_FLASH_SECTOR */
+    uint32_t arena_bytes;
+    const char *const *ops; /* NULL where the runtime has them all */
+    size_t ops_count;
+    /* The keys that provisioning wrote; a stored bundle that is newer outranks them. */
+    const ef_key *release_keys;
+    size_t release_count;
+    const ef_key *assignment_keys;
+    size_t assignment_count;
+} ef_agent_config;
+
+typedef struct ef_agent ef_agent;
+
+/* Bytes that an agent needs, for the caller to give; aligned as malloc aligns. */
+size_t ef_agent_size(void);
+
+/* Flash that an agent of this slot size needs, journal and manifests included. */
+uint32_t ef_agent_flash_bytes(uint32_t slot_bytes);
+
+/* Boots: recovers the journal, counts the boot, hashes the active slot and loads it, or falls back to the other one.
+ * `config` and `hal` are borrowed. NULL when flash, memory or randomness cannot be used, or the configuration makes no
+ * sense. */
+ef_agent *ef_agent_start(void *memory, size_t size, const ef_agent_config *config, const ef_hal *hal);
+
+/* Does what can be done now; returns milliseconds until it wants to be polled again at the latest (0: at once). */
+uint32_t ef_agent_poll(ef_agent *agent);
+
+/* The will to register with the broker before connecting: topic, document, QoS 1, retained. */
+bool ef_agent_will(const ef_agent *agent, char *topic, size_t topic_size, uint8_t *document, size_t capacity,
+                   size_t *length);
+
+void ef_agent_connected(ef_agent *agent);
+void ef_agent_disconnected(ef_agent *agent);
+void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, const uint8_t *bytes, size_t length);
+
+#endif

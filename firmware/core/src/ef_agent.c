@@ -1,0 +1,226 @@
+#include "edgefleet/agent.h"
+
+#include <string.h>
+
+#include "edgefleet/pattern.h"
+#include "edgefleet/topic.h"
+#include "ef_report.h"
+#include "ef_slots.h"
+#include "ef_update.h"
+
+static const char token_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+size_t ef_agent_size(void) {
+    return sizeof(ef_agent);
+}
+
+uint32_t ef_agent_flash_bytes(uint32_t slot_bytes) {
+    return ef_model_at(EF_SLOTS, slot_bytes);
+}
+
+static bool matches(ef_pattern kind, const char *text) {
+    ef_text cursor = {(const uint8_t *)text, (const uint8_t *)text + strlen(text)};
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c < ' ' || *c > '~' || *c == '\\') {
+            return false; /* a cursor wants checked JSON text */
+        }
+    }
+    return ef_pattern_matches(kind, cursor);
+}
+
+static bool config_makes_sense(const ef_agent_config *config) {
+    return matches(EF_PATTERN_DNS_LABEL, config->device_id) && matches(EF_PATTERN_DNS_LABEL, config->device_class) &&
+           matches(EF_PATTERN_SEMVER, config->firmware_version) && config->slot_bytes > 0 &&
+           config->slot_bytes % EF_FLASH_SECTOR == 0 && config->slot_bytes <= INT32_MAX / 4 &&
+           config->arena_bytes <= INT32_MAX && config->release_count <= EF_KEYS_MAX &&
+           config->assignment_count <= EF_KEYS_MAX;
+}
+
+/* Made once, when the board is new. */
+static bool enrol(ef_agent *agent) {
+    uint8_t random[EF_ENROLMENT_CHARS];
+    if (ef_journal_get(&agent->journal, EF_RECORD_ENROLMENT, &agent->enrolment, sizeof agent->enrolment) &&
+        ef_enrolment_makes_sense(&agent->enrolment)) {
+        return true;
+    }
+    if (!agent->hal->system.random(agent->hal->context, random, sizeof random)) {
+        return false;
+    }
+    memset(&agent->enrolment, 0, sizeof agent->enrolment);
+    for (size_t i = 0; i < EF_ENROLMENT_CHARS; i++) {
+        agent->enrolment.token[i] = token_chars[random[i] % 64];
+    }
+    return ef_journal_put(&agent->journal, EF_RECORD_ENROLMENT, &agent->enrolment, sizeof agent->enrolment);
+}
+
+static bool count_boot(ef_agent *agent) {
+    uint32_t boots = 0;
+    (void)ef_journal_get(&agent->journal, EF_RECORD_BOOTS, &boots, sizeof boots);
+    agent->boot_count = boots + 1;
+    return ef_journal_put(&agent->journal, EF_RECORD_BOOTS, &agent->boot_count, sizeof agent->boot_count);
+}
+
+static void read_slots(ef_agent *agent) {
+    uint32_t active = EF_SLOT_NONE;
+    for (unsigned i = 0; i < EF_SLOTS; i++) {
+        ef_slot *slot = &agent->slots[i];
+        if (!ef_journal_get(&agent->journal, EF_RECORD_SLOTS + i, slot, sizeof *slot) ||
+            !ef_slot_makes_sense(slot, agent->config->slot_bytes)) {
+            memset(slot, 0, sizeof *slot);
+        }
+    }
+    (void)ef_journal_get(&agent->journal, EF_RECORD_ACTIVE, &active, sizeof active);
+    agent->active = active < EF_SLOTS && agent->slots[active].state != EF_SLOT_EMPTY ? active : EF_SLOT_NONE;
+}
+
+static void read_records(ef_agent *agent) {
+    size_t length = 0;
+    ef_journal *journal = &agent->journal;
+    if (!ef_journal_get_some(journal, EF_RECORD_COMMAND, &agent->command, sizeof agent->command, &length) ||
+        !ef_command_makes_sense(&agent->command, length)) {
+        memset(&agent->command, 0, sizeof agent->command);
+    }
+    if (!ef_journal_get(journal, EF_RECORD_OUTCOME, &agent->outcome, sizeof agent->outcome) ||
+        !ef_outcome_makes_sense(&agent->outcome) || agent->outcome.generation != agent->command.generation) {
+        memset(&agent->outcome, 0, sizeof agent->outcome);
+        agent->outcome.generation = agent->command.generation;
+    }
+    if (!ef_journal_get(journal, EF_RECORD_FLOOR, &agent->security_floor, sizeof agent->security_floor) ||
+        agent->security_floor < 0 || agent->security_floor > INT32_MAX) {
+        agent->security_floor = 0;
+    }
+    read_slots(agent);
+}
+
+/* A slot that was being tested when power or patience ended is not tried again. */
+static void judge_crash(ef_agent *agent) {
+    for (unsigned i = 0; i < EF_SLOTS; i++) {
+        if (agent->slots[i].state != EF_SLOT_TRYING) {
+            continue;
+        }
+        if (!agent->outcome.final) {
+            ef_report_end(agent, EF_PHASE_FAILED, EF_REASON_WATCHDOG_RESET, "restarted while the model was tested");
+        }
+        (void)ef_slot_set(agent, i, EF_SLOT_FAILED);
+    }
+}
+
+static bool has_wanted(const ef_agent *agent) {
+    return agent->command.manifest_bytes == 0 ||
+           (agent->active != EF_SLOT_NONE && memcmp(agent->slots[agent->active].manifest_digest,
+                                                    agent->command.manifest_digest, EF_SHA256_BYTES) == 0);
+}
+
+static void run_something(ef_agent *agent) {
+    unsigned before = agent->active;
+    ef_reason reason = ef_slot_run_best(agent);
+    unsigned other = ef_slot_inactive(agent);
+    if (reason != EF_REASON_OK && agent->active != EF_SLOT_NONE) {
+        ef_report_end(agent, EF_PHASE_ROLLED_BACK, reason, "the active model did not hold at boot");
+    } else if (reason != EF_REASON_OK) {
+        ef_report_phase(agent, EF_PHASE_IDLE, reason, "no model in flash holds");
+    }
+    if (agent->outcome.phase == EF_PHASE_CONFIRMED && !has_wanted(agent)) {
+        /* It ran once and is gone: the command counts as not obeyed yet, and what it wants is fetched again. */
+        agent->outcome.final = false;
+    }
+    /* What is reported as `previous` was read back too. */
+    if (agent->active != EF_SLOT_NONE && other != before && agent->slots[other].state == EF_SLOT_VALID &&
+        !ef_slot_model_holds(agent, other)) {
+        (void)ef_slot_set(agent, other, EF_SLOT_FAILED);
+    }
+}
+
+ef_agent *ef_agent_start(void *memory, size_t size, const ef_agent_config *config, const ef_hal *hal) {
+    ef_agent *agent = memory;
+    if (memory == NULL || size < sizeof *agent || !config_makes_sense(config)) {
+        return NULL;
+    }
+    memset(agent, 0, sizeof *agent);
+    agent->config = config;
+    agent->hal = hal;
+    agent->active = EF_SLOT_NONE;
+    if (!ef_journal_open(&agent->journal, hal, EF_JOURNAL_AT) || !enrol(agent) || !count_boot(agent)) {
+        return NULL;
+    }
+    read_records(agent);
+    judge_crash(agent);
+    run_something(agent);
+    if (agent->command.generation > 0 && !agent->outcome.final) {
+        ef_update_start(agent); /* where a restart interrupted it */
+    }
+    return agent;
+}
+
+uint32_t ef_agent_poll(ef_agent *agent) {
+    uint32_t wait = ef_update_poll(agent);
+    ef_report_poll(agent);
+    bool due = agent->connected && (agent->must_subscribe || agent->must_greet || agent->must_report);
+    return due && wait > 20 ? 20 : wait;
+}
+
+bool ef_agent_will(const ef_agent *agent, char *topic, size_t topic_size, uint8_t *document, size_t capacity,
+                   size_t *length) {
+    *length = ef_presence_write(agent, false, (char *)document, capacity);
+    return *length > 0 && ef_topic_build(&ef_topics[EF_TOPIC_PRESENCE], agent->config->device_id, topic, topic_size);
+}
+
+void ef_agent_connected(ef_agent *agent) {
+    agent->connected = true;
+    agent->must_subscribe = true;
+    agent->must_greet = true;
+    agent->must_report = true;
+}
+
+void ef_agent_disconnected(ef_agent *agent) {
+    agent->connected = false;
+}
+
+static bool is_desired(const ef_agent *agent, const char *topic, size_t length) {
+    char id[EF_DEVICE_ID_MAX + 1];
+    const ef_topic *found = ef_topic_parse(topic, length, id);
+    return found == &ef_topics[EF_TOPIC_DESIRED] && strcmp(id, agent->config->device_id) == 0;
+}
+
+/* Seen first, obeyed then: a command is not forgotten when it makes the device restart. */
+static void obey(ef_agent *agent, const ef_command *command) {
+    ef_fault none = {EF_REASON_OK, ""};
+    ef_command_record *record = &agent->scratch.command;
+    ef_command_fill(record, command);
+    if (!ef_journal_put(&agent->journal, EF_RECORD_COMMAND, record, ef_command_length(record))) {
+        ef_report_refusal(agent, EF_REASON_FLASH_ERROR, &none);
+        return;
+    }
+    agent->command = *record;
+    agent->refused = EF_REASON_OK;
+    agent->refusal[0] = '\0';
+    ef_update_start(agent);
+    agent->must_report = true;
+}
+
+void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, const uint8_t *bytes, size_t length) {
+    ef_command command;
+    ef_fault fault = {EF_REASON_OK, ""};
+    ef_workspace workspace = {agent->tokens, EF_JSON_TOKENS_MAX, agent->payload, sizeof agent->payload};
+    if (!is_desired(agent, topic, topic_length) || length == 0) {
+        return; /* an empty payload says that the retained command was cleared: nothing to obey */
+    }
+    ef_desired_context context = {
+        .device_id = agent->config->device_id,
+        .assignment_keys = {agent->config->assignment_keys, agent->config->assignment_count},
+        .seen = {agent->command.generation, agent->command.generation > 0, {0}},
+    };
+    memcpy(context.seen.digest, agent->command.payload_digest, EF_SHA256_BYTES);
+    agent->update.manifest_ready = false;
+    ef_reason reason = ef_verify_desired(bytes, length, &context, &workspace, &command, &fault);
+    /* The manifest's size is not signed: what someone made of it on the way must not outlast the true message. */
+    bool resized = reason == EF_REASON_UNCHANGED && command.has_manifest && !agent->outcome.final &&
+                   command.manifest_bytes != agent->command.manifest_bytes;
+    if (reason == EF_REASON_OK || resized) {
+        obey(agent, &command);
+    } else if (reason == EF_REASON_UNCHANGED) {
+        agent->must_report = true; /* what is under way goes on; whoever asks again gets the answer again */
+    } else {
+        ef_report_refusal(agent, reason, &fault);
+    }
+}

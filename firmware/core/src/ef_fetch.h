@@ -1,0 +1,57 @@
+/* One download from the model registry into flash: asked for, checked while it comes, resumed where it broke off. */
+#ifndef EDGEFLEET_EF_FETCH_H
+#define EDGEFLEET_EF_FETCH_H
+
+#include <psa/crypto.h>
+
+#include "edgefleet/dsse.h"
+#include "edgefleet/hal.h"
+#include "ef_http.h"
+#include "ef_writer.h"
+
+#define EF_FETCH_SILENCE_MS 15000u /* without a byte */
+#define EF_FETCH_TOTAL_MS 600000u  /* a connection that trickles ends too; the next one resumes */
+#define EF_FETCH_ERROR_MAX 112u
+
+typedef enum {
+    EF_FETCH_WAITING, /* nothing came; poll again later */
+    EF_FETCH_MOVING,  /* poll again at once */
+    EF_FETCH_DONE,    /* all bytes are in flash */
+    EF_FETCH_BROKEN,  /* the connection or the answer: try again, `error` says what happened */
+    EF_FETCH_FLASH    /* flash failed: what was written is worth nothing */
+} ef_fetch_result;
+
+typedef struct {
+    const ef_hal *hal;
+    const char *folder; /* of the URL, such as "/v1/blobs/sha256/" */
+    uint8_t digest[EF_SHA256_BYTES];
+    uint32_t size; /* exactly */
+    uint32_t area; /* where in flash, a whole sector; what is there is erased on the way */
+    uint32_t done; /* bytes in flash and in the hash */
+    psa_hash_operation_t hash;
+    uint8_t stage;
+    uint16_t sent; /* of the request */
+    uint32_t left; /* of the body */
+    uint64_t began_ms;
+    uint64_t heard_ms;
+    ef_http http;
+    char error[EF_FETCH_ERROR_MAX];
+} ef_fetch;
+
+/* Begins a download from nothing. */
+void ef_fetch_begin(ef_fetch *fetch, const ef_hal *hal, const char *folder, const uint8_t digest[EF_SHA256_BYTES],
+                    uint32_t size, uint32_t area);
+
+/* Goes on after EF_FETCH_BROKEN, with what is in flash already. */
+void ef_fetch_resume(ef_fetch *fetch);
+
+/* Does what can be done now; `scratch` is free again afterwards. The connection is closed when this is over. */
+ef_fetch_result ef_fetch_poll(ef_fetch *fetch, uint8_t *scratch, size_t capacity);
+
+/* SHA-256 of what was fetched, once, after EF_FETCH_DONE. */
+bool ef_fetch_digest(ef_fetch *fetch, uint8_t digest[EF_SHA256_BYTES]);
+
+/* Gives up: closes the connection and forgets. Also of a fetch that never began, whose memory is zero. */
+void ef_fetch_stop(ef_fetch *fetch);
+
+#endif

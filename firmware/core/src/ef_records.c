@@ -1,0 +1,120 @@
+#include "ef_records.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "edgefleet/pattern.h"
+
+static const size_t shortest_command = offsetof(ef_command_record, settings) + offsetof(ef_settings, sources);
+
+static bool ends_in_nul(const char *text, size_t size) {
+    return memchr(text, '\0', size) != NULL;
+}
+
+static bool is_text_of(ef_pattern kind, const char *text, size_t size) {
+    if (!ends_in_nul(text, size)) {
+        return false;
+    }
+    size_t length = strlen(text);
+    for (size_t i = 0; i < length; i++) {
+        /* A cursor wants checked JSON text: no escapes, no bytes of longer characters. */
+        if (text[i] < ' ' || text[i] > '~' || text[i] == '\\') {
+            return false;
+        }
+    }
+    ef_text cursor = {(const uint8_t *)text, (const uint8_t *)text + length};
+    return ef_pattern_matches(kind, cursor);
+}
+
+size_t ef_command_length(const ef_command_record *command) {
+    return shortest_command + command->settings.sources_length;
+}
+
+static uint32_t member_or_zero(const ef_json *json, uint16_t object, const char *name) {
+    uint16_t token = ef_json_member(json, object, name);
+    return token == EF_JSON_NONE ? 0 : (uint32_t)ef_json_integer(json, token);
+}
+
+static void fill_sources(ef_settings *settings, const ef_json *json, uint16_t array) {
+    uint16_t end = json->tokens[array].next;
+    settings->has_sources = 1;
+    for (uint16_t each = (uint16_t)(array + 1); each < end; each = json->tokens[each].next) {
+        char *at = settings->sources + settings->sources_length;
+        if (ef_text_copy(ef_json_text(json, each), at, sizeof settings->sources - settings->sources_length)) {
+            settings->sources_length = (uint16_t)(settings->sources_length + strlen(at) + 1);
+        }
+    }
+}
+
+static void fill_settings(ef_settings *settings, const ef_json *json, uint16_t object) {
+    uint16_t threshold = ef_json_member(json, object, "anomalyThreshold");
+    uint16_t role = ef_json_member(json, object, "role");
+    uint16_t sources = ef_json_member(json, object, "sources");
+    if (threshold != EF_JSON_NONE) {
+        const ef_json_token *number = &json->tokens[threshold];
+        memcpy(settings->threshold, json->bytes + number->start, number->end - number->start);
+    }
+    settings->hysteresis_windows = member_or_zero(json, object, "hysteresisWindows");
+    settings->sample_period_ms = member_or_zero(json, object, "samplePeriodMs");
+    settings->telemetry_period_ms = member_or_zero(json, object, "telemetryPeriodMs");
+    if (role != EF_JSON_NONE) {
+        settings->role = ef_json_text_is(json, role, "level1") ? 1 : 2;
+    }
+    if (sources != EF_JSON_NONE) {
+        fill_sources(settings, json, sources);
+    }
+}
+
+void ef_command_fill(ef_command_record *record, const ef_command *command) {
+    memset(record, 0, sizeof *record);
+    record->generation = command->seen.number;
+    memcpy(record->payload_digest, command->seen.digest, EF_SHA256_BYTES);
+    if (command->has_manifest) {
+        memcpy(record->manifest_digest, command->manifest_digest, EF_SHA256_BYTES);
+        record->manifest_bytes = command->manifest_bytes;
+    }
+    record->jitter_seconds = member_or_zero(&command->assignment, 0, "jitterSeconds");
+    uint16_t settings = ef_json_member(&command->assignment, 0, "settings");
+    if (settings != EF_JSON_NONE) {
+        fill_settings(&record->settings, &command->assignment, settings);
+    }
+}
+
+static bool sources_make_sense(const ef_settings *settings) {
+    size_t at = 0;
+    unsigned count = 0;
+    if (settings->sources_length > sizeof settings->sources) {
+        return false;
+    }
+    for (; at < settings->sources_length; count++) {
+        if (!is_text_of(EF_PATTERN_DNS_LABEL, settings->sources + at, settings->sources_length - at)) {
+            return false;
+        }
+        at += strlen(settings->sources + at) + 1;
+    }
+    return count <= EF_SOURCES_MAX;
+}
+
+bool ef_command_makes_sense(const ef_command_record *record, size_t length) {
+    const ef_settings *settings = &record->settings;
+    return length >= shortest_command && sources_make_sense(settings) &&
+           length == ef_command_length(record) && record->generation >= 0 &&
+           record->manifest_bytes <= EF_ENVELOPE_MAX && ends_in_nul(settings->threshold, sizeof settings->threshold) &&
+           strspn(settings->threshold, "0123456789+-.eE") == strlen(settings->threshold) && settings->role <= 2;
+}
+
+bool ef_slot_makes_sense(const ef_slot *slot, uint32_t slot_bytes) {
+    return slot->state <= EF_SLOT_FAILED && slot->size_bytes > 0 && slot->size_bytes <= slot_bytes &&
+           slot->manifest_bytes > 0 && slot->manifest_bytes <= EF_ENVELOPE_MAX && slot->security_version >= 0 &&
+           slot->security_version <= INT32_MAX && is_text_of(EF_PATTERN_DNS_LABEL, slot->model, sizeof slot->model) &&
+           is_text_of(EF_PATTERN_SEMVER, slot->version, sizeof slot->version);
+}
+
+bool ef_outcome_makes_sense(const ef_outcome *outcome) {
+    return outcome->phase < EF_PHASE_COUNT && outcome->reason < EF_REASON_COUNT &&
+           ends_in_nul(outcome->note, sizeof outcome->note);
+}
+
+bool ef_enrolment_makes_sense(const ef_enrolment *enrolment) {
+    return is_text_of(EF_PATTERN_TOKEN, enrolment->token, sizeof enrolment->token);
+}

@@ -1,0 +1,100 @@
+/* What the journal keeps, key by key. A record of another layout than this firmware's counts as absent. */
+#ifndef EDGEFLEET_EF_RECORDS_H
+#define EDGEFLEET_EF_RECORDS_H
+
+#include "edgefleet/verify.h"
+#include "ef_journal.h"
+#include "ef_layout.h"
+
+/* Numbers are in flash: never reuse one. */
+enum {
+    EF_RECORD_ENROLMENT = 0,
+    EF_RECORD_BOOTS = 1,
+    EF_RECORD_COMMAND = 2,
+    EF_RECORD_OUTCOME = 3,
+    EF_RECORD_FLOOR = 4,
+    EF_RECORD_ACTIVE = 5,
+    EF_RECORD_SLOTS = 6 /* of slot a; slot b's follows */
+};
+
+#define EF_ENROLMENT_CHARS 24u
+#define EF_NOTE_MAX 120u /* of a message; shorter than on the wire */
+
+typedef struct {
+    char token[EF_ENROLMENT_CHARS + 4]; /* NUL to the end */
+} ef_enrolment;
+
+/* Settings in force. Zero and empty mean absent: the firmware's default holds. */
+typedef struct {
+    char threshold[EF_JSON_NUMBER_MAX + 4]; /* a JSON number, as it was signed */
+    uint32_t hysteresis_windows;
+    uint32_t sample_period_ms;
+    uint32_t telemetry_period_ms;
+    uint8_t role; /* 1: level1, 2: level2 */
+    uint8_t has_sources;
+    uint16_t sources_length;
+    /* Names, each ended by a NUL. Last, so that a record ends where they do. */
+    char sources[EF_SOURCES_MAX * (EF_DEVICE_ID_MAX + 1)];
+} ef_settings;
+
+/* The command being obeyed. One record, so that what was seen and what is to be done about it are stored at once. */
+typedef struct {
+    int64_t generation; /* 0: none yet */
+    uint8_t payload_digest[EF_SHA256_BYTES];
+    uint8_t manifest_digest[EF_SHA256_BYTES];
+    uint32_t manifest_bytes; /* of the envelope; 0: keep the model */
+    uint32_t jitter_seconds;
+    ef_settings settings;
+} ef_command_record;
+
+/* How the command ended; of another generation, or not final, it has not ended yet. */
+typedef struct {
+    int64_t generation;
+    uint32_t attempts;
+    uint8_t phase;
+    uint8_t reason;
+    uint8_t final;
+    uint8_t reserved;
+    char note[EF_NOTE_MAX]; /* NUL to the end */
+} ef_outcome;
+
+typedef enum {
+    EF_SLOT_EMPTY = 0,  /* nothing that counts */
+    EF_SLOT_STAGED = 1, /* whole and of the right digest, not tried */
+    EF_SLOT_TRYING = 2, /* being tested: who boots and finds this crashed */
+    EF_SLOT_VALID = 3,
+    EF_SLOT_FAILED = 4
+} ef_slot_state;
+
+typedef struct {
+    uint8_t state;
+    uint8_t reserved[3];
+    uint32_t size_bytes;
+    uint32_t arena_bytes;
+    uint32_t manifest_bytes; /* of the envelope in the slot's manifest area */
+    int64_t security_version;
+    uint8_t manifest_digest[EF_SHA256_BYTES];
+    uint8_t sha256[EF_SHA256_BYTES];
+    char model[64];   /* NUL to the end */
+    char version[72]; /* likewise */
+} ef_slot;
+
+_Static_assert(sizeof(ef_slot) == 24 + 2 * EF_SHA256_BYTES + 64 + 72, "no padding in flash");
+_Static_assert(sizeof(ef_outcome) == 16 + EF_NOTE_MAX, "no padding in flash");
+_Static_assert(sizeof(ef_command_record) <= EF_JOURNAL_RECORD_MAX, "the largest command fits into a record");
+_Static_assert(sizeof(ef_command_record) + 2 * sizeof(ef_slot) + sizeof(ef_outcome) + 256 < EF_FLASH_SECTOR,
+               "all live records fit into one sector");
+
+/* Bytes of a command's record: its last field ends early. */
+size_t ef_command_length(const ef_command_record *command);
+
+/* Fills a record from an accepted command. */
+void ef_command_fill(ef_command_record *record, const ef_command *command);
+
+/* Whether what a record says makes sense; flash may hold anything. */
+bool ef_command_makes_sense(const ef_command_record *record, size_t length);
+bool ef_slot_makes_sense(const ef_slot *slot, uint32_t slot_bytes);
+bool ef_outcome_makes_sense(const ef_outcome *outcome);
+bool ef_enrolment_makes_sense(const ef_enrolment *enrolment);
+
+#endif

@@ -1,0 +1,92 @@
+#include "board.h"
+
+#include <psa/crypto.h>
+#include <stdio.h>
+
+#include "log.h"
+
+static uint64_t read_clock(void *context) {
+    (void)context;
+    return now_ms();
+}
+
+static bool fill_random(void *context, void *out, size_t length) {
+    (void)context;
+    return psa_generate_random(out, length) == PSA_SUCCESS;
+}
+
+static void write_log(void *context, const char *text) {
+    (void)context;
+    say(LEVEL_INFO, "agent: %s", text);
+}
+
+static void restart(void *context, const char *why) {
+    (void)context;
+    panic("restart: %s", why);
+}
+
+static bool read_flash(void *context, uint32_t offset, void *out, size_t length) {
+    return flash_read(&((px_board *)context)->flash, offset, out, length);
+}
+
+static bool program_flash(void *context, uint32_t offset, const void *bytes, size_t length) {
+    return flash_program(&((px_board *)context)->flash, offset, bytes, length);
+}
+
+static bool erase_flash(void *context, uint32_t offset) {
+    return flash_erase(&((px_board *)context)->flash, offset);
+}
+
+static const uint8_t *map_flash(void *context, uint32_t offset, size_t length) {
+    return flash_map(&((px_board *)context)->flash, offset, length);
+}
+
+static ef_io open_stream(void *context) {
+    return stream_open(&((px_board *)context)->stream);
+}
+
+static ef_io read_stream(void *context, uint8_t *out, size_t capacity, size_t *got) {
+    return stream_read(&((px_board *)context)->stream, out, capacity, got);
+}
+
+static ef_io write_stream(void *context, const uint8_t *bytes, size_t length, size_t *put) {
+    return stream_write(&((px_board *)context)->stream, bytes, length, put);
+}
+
+static void close_stream(void *context) {
+    stream_close(&((px_board *)context)->stream);
+}
+
+static bool subscribe(void *context, const char *topic, int qos) {
+    return session_subscribe(&((px_board *)context)->session, topic, qos);
+}
+
+static bool publish(void *context, const char *topic, const uint8_t *bytes, size_t length, int qos, bool retain) {
+    return session_publish(&((px_board *)context)->session, topic, bytes, length, qos, retain);
+}
+
+static bool load_model(void *context, const uint8_t *model, size_t length, uint32_t arena_bytes,
+                       ef_inference_info *info) {
+    return inference_load(&((px_board *)context)->inference, model, length, arena_bytes, info);
+}
+
+static bool run_model(void *context, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
+                      size_t *got) {
+    return inference_run(&((px_board *)context)->inference, input, length, output, capacity, got);
+}
+
+static void unload_model(void *context) {
+    inference_unload(&((px_board *)context)->inference);
+}
+
+void board_wire(px_board *board, const px_options *options) {
+    snprintf(board->host, sizeof board->host, "%s:%s", options->registry_name, options->registry.port);
+    board->hal = (ef_hal){
+        .context = board,
+        .system = {read_clock, fill_random, write_log, restart},
+        .flash = {read_flash, program_flash, erase_flash, map_flash},
+        .stream = {open_stream, read_stream, write_stream, close_stream, board->host},
+        .mqtt = {subscribe, publish},
+        .inference = {load_model, run_model, unload_model},
+    };
+}

@@ -1,0 +1,23 @@
+/* A board: its parts, and the HAL table over them. */
+#ifndef EDGEFLEET_POSIX_BOARD_H
+#define EDGEFLEET_POSIX_BOARD_H
+
+#include "edgefleet/hal.h"
+#include "flash.h"
+#include "inference.h"
+#include "session.h"
+#include "stream.h"
+
+typedef struct {
+    px_flash flash;
+    px_stream stream;
+    px_session session;
+    px_inference inference;
+    char host[HOST_MAX + 8];
+    ef_hal hal;
+} px_board;
+
+/* Fills `hal`; it points into the board, which must not move. */
+void board_wire(px_board *board, const px_options *options);
+
+#endif

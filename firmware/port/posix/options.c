@@ -1,0 +1,221 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edgefleet/hal.h"
+#include "edgefleet/pattern.h"
+#include "log.h"
+
+static const char usage[] =
+    "usage: edgefleet-device --identity DIR --state DIR --broker HOST:PORT --registry HOST:PORT\n"
+    "                        (--inference-socket PATH | --inference-command COMMAND)\n"
+    "\n"
+    "A virtual ESP32: the fleet's firmware core on this machine.\n"
+    "\n"
+    "  --identity DIR             ca.crt, device.crt, device.key and keys.json, as provisioning writes them\n"
+    "  --state DIR                the board's flash; made at the first start\n"
+    "  --registry-name NAME       what the registry's certificate must prove (default: its HOST)\n"
+    "  --inference-socket PATH    of `python -m edgefleet_tflm serve`\n"
+    "  --inference-command TEXT   or a command that speaks its protocol, such as `python -m edgefleet_tflm child`\n"
+    "  --class NAME               device class (default: esp32)\n"
+    "  --firmware-version SEMVER  (default: 1.0.0)\n"
+    "  --slot-bytes N             of a model slot, a multiple of 4096 (default: 65536)\n"
+    "  --arena-bytes N            for tensors (default: 16384)\n"
+    "  --ram-bytes N              of the board (default: 327680)\n"
+    "  --ops A,B,C                operators of this firmware (default: all that the runtime has)\n"
+    "\n"
+    "Exit status: 0 told to stop, 64 something that you must mend, 70 a panic: start it again.\n";
+
+enum {
+    OPTION_HELP = 1,
+    OPTION_IDENTITY,
+    OPTION_STATE,
+    OPTION_BROKER,
+    OPTION_REGISTRY,
+    OPTION_REGISTRY_NAME,
+    OPTION_CLASS,
+    OPTION_FIRMWARE_VERSION,
+    OPTION_SLOT_BYTES,
+    OPTION_ARENA_BYTES,
+    OPTION_RAM_BYTES,
+    OPTION_OPS,
+    OPTION_INFERENCE_SOCKET,
+    OPTION_INFERENCE_COMMAND
+};
+
+static const struct option table[] = {
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"identity", required_argument, NULL, OPTION_IDENTITY},
+    {"state", required_argument, NULL, OPTION_STATE},
+    {"broker", required_argument, NULL, OPTION_BROKER},
+    {"registry", required_argument, NULL, OPTION_REGISTRY},
+    {"registry-name", required_argument, NULL, OPTION_REGISTRY_NAME},
+    {"class", required_argument, NULL, OPTION_CLASS},
+    {"firmware-version", required_argument, NULL, OPTION_FIRMWARE_VERSION},
+    {"slot-bytes", required_argument, NULL, OPTION_SLOT_BYTES},
+    {"arena-bytes", required_argument, NULL, OPTION_ARENA_BYTES},
+    {"ram-bytes", required_argument, NULL, OPTION_RAM_BYTES},
+    {"ops", required_argument, NULL, OPTION_OPS},
+    {"inference-socket", required_argument, NULL, OPTION_INFERENCE_SOCKET},
+    {"inference-command", required_argument, NULL, OPTION_INFERENCE_COMMAND},
+    {NULL, 0, NULL, 0},
+};
+
+static bool matches(ef_pattern pattern, const char *text) {
+    ef_text cursor = {(const uint8_t *)text, (const uint8_t *)text + strlen(text)};
+    return strchr(text, '\\') == NULL && ef_pattern_matches(pattern, cursor);
+}
+
+/* Zero for what is no number from 1 to `most`. */
+static uint32_t read_number(const char *text, uint32_t most) {
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    bool good = errno == 0 && end != text && *end == '\0' && value >= 1 && value <= most;
+    return good ? (uint32_t)value : 0;
+}
+
+static bool read_count(uint32_t *out, const char *name, const char *text) {
+    *out = read_number(text, INT32_MAX);
+    if (*out == 0) {
+        say(LEVEL_ERROR, "--%s: a number from 1 to %d, not '%s'", name, INT32_MAX, text);
+    }
+    return *out != 0;
+}
+
+/* HOST:PORT; an IPv6 address stands in brackets. */
+static bool read_endpoint(px_endpoint *out, const char *name, const char *text) {
+    const char *colon = strrchr(text, ':');
+    const char *start = text;
+    size_t length = colon != NULL ? (size_t)(colon - text) : 0;
+    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
+        start = text + 1;
+        length -= 2;
+    }
+    if (length == 0 || length > HOST_MAX) {
+        say(LEVEL_ERROR, "--%s: HOST:PORT, not '%s'", name, text);
+        return false;
+    }
+    uint32_t port = read_number(colon + 1, UINT16_MAX);
+    if (port == 0) {
+        say(LEVEL_ERROR, "--%s: the port is a number from 1 to %d, not '%s'", name, UINT16_MAX, colon + 1);
+        return false;
+    }
+    memcpy(out->host, start, length);
+    out->host[length] = '\0';
+    snprintf(out->port, sizeof out->port, "%u", (unsigned)(uint16_t)port);
+    return true;
+}
+
+static bool read_ops(px_options *options, char *text) {
+    options->has_ops = true;
+    for (char *op = strtok(text, ","); op != NULL; op = strtok(NULL, ",")) {
+        if (options->ops_count == EF_OPS_MAX || !matches(EF_PATTERN_OP_NAME, op)) {
+            say(LEVEL_ERROR, "--ops: at most %d operators such as FULLY_CONNECTED, not '%s'", EF_OPS_MAX, op);
+            return false;
+        }
+        options->ops[options->ops_count++] = op;
+    }
+    return true;
+}
+
+static bool read_matching(const char **out, const char *name, ef_pattern pattern, const char *text) {
+    if (!matches(pattern, text)) {
+        say(LEVEL_ERROR, "--%s: '%s' is none", name, text);
+        return false;
+    }
+    *out = text;
+    return true;
+}
+
+static bool read_option(px_options *options, int which, char *text) {
+    switch (which) {
+    case OPTION_IDENTITY:
+        options->identity = text;
+        return true;
+    case OPTION_STATE:
+        options->state = text;
+        return true;
+    case OPTION_BROKER:
+        return read_endpoint(&options->broker, "broker", text);
+    case OPTION_REGISTRY:
+        return read_endpoint(&options->registry, "registry", text);
+    case OPTION_REGISTRY_NAME:
+        options->registry_name = text;
+        return true;
+    case OPTION_CLASS:
+        return read_matching(&options->device_class, "class", EF_PATTERN_DNS_LABEL, text);
+    case OPTION_FIRMWARE_VERSION:
+        return read_matching(&options->firmware_version, "firmware-version", EF_PATTERN_SEMVER, text);
+    case OPTION_SLOT_BYTES:
+        return read_count(&options->slot_bytes, "slot-bytes", text);
+    case OPTION_ARENA_BYTES:
+        return read_count(&options->arena_bytes, "arena-bytes", text);
+    case OPTION_RAM_BYTES:
+        return read_count(&options->ram_bytes, "ram-bytes", text);
+    case OPTION_OPS:
+        return read_ops(options, text);
+    case OPTION_INFERENCE_SOCKET:
+        options->inference_socket = text;
+        return true;
+    case OPTION_INFERENCE_COMMAND:
+        options->inference_command = text;
+        return true;
+    default: /* getopt_long has said it */
+        return false;
+    }
+}
+
+static bool check(px_options *options) {
+    const char *missing = options->identity == NULL           ? "--identity"
+                          : options->state == NULL            ? "--state"
+                          : options->broker.host[0] == '\0'   ? "--broker"
+                          : options->registry.host[0] == '\0' ? "--registry"
+                                                              : NULL;
+    if (missing != NULL) {
+        say(LEVEL_ERROR, "%s is missing; --help lists all options", missing);
+        return false;
+    }
+    if ((options->inference_socket == NULL) == (options->inference_command == NULL)) {
+        say(LEVEL_ERROR, "exactly one of --inference-socket and --inference-command is needed");
+        return false;
+    }
+    /* Two slots and what lies before them stay below 1 GiB: offsets are 32 bits. */
+    if (options->slot_bytes % EF_FLASH_SECTOR != 0 || options->slot_bytes > 256u * 1024 * 1024) {
+        say(LEVEL_ERROR, "--slot-bytes: a multiple of %u up to 256 MiB", EF_FLASH_SECTOR);
+        return false;
+    }
+    if (options->registry_name == NULL) {
+        options->registry_name = options->registry.host;
+    }
+    return true;
+}
+
+options_outcome options_read(px_options *options, int count, char **arguments) {
+    int which;
+    memset(options, 0, sizeof *options);
+    options->device_class = "esp32";
+    options->firmware_version = "1.0.0";
+    options->slot_bytes = 65536;
+    options->arena_bytes = 16384;
+    options->ram_bytes = 327680;
+    while ((which = getopt_long(count, arguments, "", table, NULL)) != -1) {
+        if (which == OPTION_HELP) {
+            fputs(usage, stdout);
+            return OPTIONS_HELP;
+        }
+        if (!read_option(options, which, optarg)) {
+            return OPTIONS_WRONG;
+        }
+    }
+    if (optind < count) {
+        say(LEVEL_ERROR, "'%s' is no option; --help lists them", arguments[optind]);
+        return OPTIONS_WRONG;
+    }
+    return check(options) ? OPTIONS_RUN : OPTIONS_WRONG;
+}

@@ -1,0 +1,41 @@
+/* The command line: who this board is, what it can hold, and whom it talks to. */
+#ifndef EDGEFLEET_POSIX_OPTIONS_H
+#define EDGEFLEET_POSIX_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "edgefleet_contract.h"
+
+#define HOST_MAX 255
+
+typedef struct {
+    char host[HOST_MAX + 1];
+    char port[6];
+} px_endpoint;
+
+typedef struct {
+    const char *identity;
+    const char *state;
+    px_endpoint broker;
+    px_endpoint registry;
+    const char *registry_name;
+    const char *device_class;
+    const char *firmware_version;
+    uint32_t ram_bytes;
+    uint32_t slot_bytes;
+    uint32_t arena_bytes;
+    const char *ops[EF_OPS_MAX];
+    size_t ops_count;
+    bool has_ops;
+    /* One of the two. */
+    const char *inference_socket;
+    const char *inference_command;
+} px_options;
+
+typedef enum { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_WRONG } options_outcome;
+
+/* Reads the command line, which the options borrow; on OPTIONS_WRONG standard error says what is wrong. */
+options_outcome options_read(px_options *options, int count, char **arguments);
+
+#endif

@@ -1,0 +1,334 @@
+#include "bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "context.h"
+#include "edgefleet/topic.h"
+#include "files.h"
+
+enum { HOUR_MS = 3600000 };
+
+static bool taken[EF_STEP_COUNT][EF_STEP_COUNT];
+
+static bool hal_flash_read(void *context, uint32_t offset, void *out, size_t length) {
+    return flash_read(&((bench *)context)->flash, offset, out, length);
+}
+
+static bool hal_flash_program(void *context, uint32_t offset, const void *bytes, size_t length) {
+    return flash_program(&((bench *)context)->flash, offset, bytes, length);
+}
+
+static bool hal_flash_erase(void *context, uint32_t offset) {
+    return flash_erase(&((bench *)context)->flash, offset);
+}
+
+static const uint8_t *hal_flash_map(void *context, uint32_t offset, size_t length) {
+    return flash_map(&((bench *)context)->flash, offset, length);
+}
+
+static ef_io hal_open(void *context) {
+    return registry_open(&((bench *)context)->registry);
+}
+
+static ef_io hal_read(void *context, uint8_t *out, size_t capacity, size_t *got) {
+    return registry_read(&((bench *)context)->registry, out, capacity, got);
+}
+
+static ef_io hal_write(void *context, const uint8_t *bytes, size_t length, size_t *put) {
+    return registry_write(&((bench *)context)->registry, bytes, length, put);
+}
+
+static void hal_close(void *context) {
+    registry_close(&((bench *)context)->registry);
+}
+
+static bool hal_load(void *context, const uint8_t *model, size_t length, uint32_t arena, ef_inference_info *info) {
+    (void)arena;
+    return runtime_load(&((bench *)context)->runtime, model, length, info);
+}
+
+static bool hal_run(void *context, const uint8_t *input, size_t length, uint8_t *output, size_t capacity, size_t *got) {
+    return runtime_run(&((bench *)context)->runtime, input, length, output, capacity, got);
+}
+
+static void hal_unload(void *context) {
+    runtime_unload(&((bench *)context)->runtime);
+}
+
+static uint64_t hal_now(void *context) {
+    return ((bench *)context)->now_ms;
+}
+
+static bool hal_random(void *context, void *out, size_t length) {
+    bench *b = context;
+    for (size_t i = 0; i < length; i++) {
+        b->random = b->random * 1664525u + 1013904223u;
+        ((uint8_t *)out)[i] = (uint8_t)(b->random >> 24);
+    }
+    return !b->random_fails;
+}
+
+static void hal_log(void *context, const char *text) {
+    bench *b = context;
+    (void)snprintf(b->logged, sizeof b->logged, "%s", text);
+}
+
+static bool hal_subscribe(void *context, const char *topic, int qos) {
+    bench *b = context;
+    b->broken += strcmp(topic, "fleet/v1/dev/esp32-0001/desired") != 0 || qos != 1;
+    b->subscriptions++;
+    return !b->broker_refuses;
+}
+
+static void note_phase(bench *b) {
+    const char *phase = bench_said(b, "phase");
+    size_t length = strlen(b->phases);
+    const char *last = strrchr(b->phases, ' ');
+    if (strcmp(last != NULL ? last + 1 : b->phases, phase) != 0 && length + strlen(phase) + 2 < sizeof b->phases) {
+        (void)snprintf(b->phases + length, sizeof b->phases - length, "%s%s", length > 0 ? " " : "", phase);
+    }
+}
+
+static bool hal_publish(void *context, const char *topic, const uint8_t *bytes, size_t length, int qos, bool retain) {
+    bench *b = context;
+    char id[EF_DEVICE_ID_MAX + 1];
+    ef_json json;
+    ef_fault fault = {EF_REASON_OK, ""};
+    ef_json_token tokens[EF_JSON_TOKENS_MAX];
+    const ef_topic *kind = ef_topic_parse(topic, strlen(topic), id);
+    bool report = kind == &ef_topics[EF_TOPIC_REPORTED];
+    if (b->broker_refuses) {
+        return false;
+    }
+    if (kind == NULL || strcmp(id, b->config.device_id) != 0 || qos != 1 || !retain ||
+        ef_contract_read(kind->document, bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault) != EF_REASON_OK) {
+        printf("    no contract allows, at %s: %s %.*s\n", fault.path, topic, (int)length, (const char *)bytes);
+        b->broken++;
+        return true;
+    }
+    (void)snprintf(report ? b->said : b->presence, length + 1, "%.*s", (int)length, (const char *)bytes);
+    if (b->documents != NULL) {
+        fprintf(b->documents, "%s\t%.*s\n", topic, (int)length, (const char *)bytes);
+    }
+    if (report) {
+        b->reports++;
+        note_phase(b);
+    }
+    return true;
+}
+
+static void hal_restart(void *context, const char *why) {
+    (void)why;
+    longjmp(((bench *)context)->out, BENCH_CRASHED);
+}
+
+static void cut_power(void *context) {
+    longjmp(((bench *)context)->out, BENCH_CUT);
+}
+
+static void crash(void *context) {
+    longjmp(((bench *)context)->out, BENCH_CRASHED);
+}
+
+static void read_keys(bench *b) {
+    size_t length = 0;
+    char *text = (char *)file_read(b->updates, "keys.tsv", &length);
+    char *lines[4];
+    size_t count = split_line(text, '\n', lines, 4);
+    for (size_t i = 1; i < count && i <= 2; i++) {
+        uint8_t point[EF_POINT_BYTES];
+        const char *hex = strchr(lines[i], '\t');
+        for (size_t at = 0; hex != NULL && at < sizeof point; at++) {
+            unsigned value = 0;
+            (void)sscanf(hex + 1 + 2 * at, "%2x", &value);
+            point[at] = (uint8_t)value;
+        }
+        if (hex == NULL || !ef_key_load(&b->keys[i - 1], point)) {
+            give_up("not a key", lines[i]);
+        }
+    }
+    free(text);
+}
+
+static void connect_hal(bench *b) {
+    b->hal.context = b;
+    b->hal.system = (ef_hal_system){hal_now, hal_random, hal_log, hal_restart};
+    b->hal.flash = (ef_hal_flash){hal_flash_read, hal_flash_program, hal_flash_erase, hal_flash_map};
+    b->hal.stream = (ef_hal_stream){hal_open, hal_read, hal_write, hal_close, "registry.test"};
+    b->hal.mqtt = (ef_hal_mqtt){hal_subscribe, hal_publish};
+    b->hal.inference = (ef_hal_inference){hal_load, hal_run, hal_unload};
+}
+
+void bench_make(bench *b, const char *updates, FILE *documents) {
+    static const char *const ops[] = {"CONV_2D", "FULLY_CONNECTED", "SOFTMAX"};
+    memset(b, 0, sizeof *b);
+    b->updates = updates;
+    b->documents = documents;
+    b->random = 7;
+    read_keys(b);
+    connect_hal(b);
+    b->config = (ef_agent_config){
+        .device_id = "esp32-0001",
+        .device_class = "esp32-tflm",
+        .firmware_version = "1.4.0",
+        .ram_bytes = 327680,
+        .slot_bytes = BENCH_SLOT_BYTES,
+        .arena_bytes = BENCH_ARENA_BYTES,
+        .ops = ops,
+        .ops_count = 3,
+        .release_keys = &b->keys[0],
+        .release_count = 1,
+        .assignment_keys = &b->keys[1],
+        .assignment_count = 1,
+    };
+    flash_make(&b->flash, ef_agent_flash_bytes(BENCH_SLOT_BYTES));
+    b->flash.power_off = cut_power;
+    b->flash.context = b;
+    b->registry.root = updates;
+    b->registry.now_ms = &b->now_ms;
+    b->runtime.crash = crash;
+    b->runtime.context = b;
+}
+
+static void power_down(bench *b) {
+    free(b->memory);
+    b->memory = NULL;
+    b->agent = NULL;
+    registry_close(&b->registry);
+    runtime_unload(&b->runtime);
+}
+
+void bench_free(bench *b) {
+    power_down(b);
+    flash_free(&b->flash);
+}
+
+void bench_forget(bench *b) {
+    b->phases[0] = '\0';
+    b->reports = 0;
+}
+
+void bench_cut_at(bench *b, uint64_t work) {
+    b->flash.work = 0;
+    b->flash.operations = 0;
+    b->flash.cut_at = work;
+}
+
+bench_end bench_boot(bench *b) {
+    power_down(b);
+    bench_forget(b);
+    b->said[0] = '\0';
+    b->presence[0] = '\0';
+    b->memory = malloc(ef_agent_size());
+    if (b->memory == NULL) {
+        give_up("no memory", "agent");
+    }
+    memset(b->memory, 0xA5, ef_agent_size());
+    int end = setjmp(b->out);
+    if (end != 0) {
+        return (bench_end)end;
+    }
+    b->agent = ef_agent_start(b->memory, ef_agent_size(), &b->config, &b->hal);
+    if (b->agent != NULL) {
+        ef_agent_connected(b->agent);
+    }
+    return BENCH_RAN;
+}
+
+bool bench_took(ef_step from, ef_step to) {
+    return taken[from][to];
+}
+
+static void poll_once(bench *b) {
+    ef_step before = b->agent->update.step;
+    uint32_t wait = ef_agent_poll(b->agent);
+    taken[before][b->agent->update.step] = true;
+    b->now_ms += wait > 0 ? wait : 1;
+}
+
+bench_end bench_run(bench *b, uint64_t ms) {
+    uint64_t until = b->now_ms + ms;
+    int end = setjmp(b->out);
+    if (end != 0) {
+        return (bench_end)end;
+    }
+    while (b->now_ms < until) {
+        poll_once(b);
+    }
+    return BENCH_RAN;
+}
+
+bench_end bench_settle(bench *b) {
+    uint64_t until = b->now_ms + HOUR_MS;
+    int end = setjmp(b->out);
+    if (end != 0) {
+        return (bench_end)end;
+    }
+    do {
+        poll_once(b);
+    } while (b->now_ms < until && (b->agent->update.step != EF_STEP_REST || b->agent->must_report));
+    return BENCH_RAN;
+}
+
+bench_end bench_send_bytes(bench *b, const uint8_t *bytes, size_t length) {
+    static const char topic[] = "fleet/v1/dev/esp32-0001/desired";
+    int end = setjmp(b->out);
+    if (end != 0) {
+        return (bench_end)end;
+    }
+    ef_agent_message(b->agent, topic, sizeof topic - 1, bytes, length);
+    return BENCH_RAN;
+}
+
+bench_end bench_send(bench *b, const char *name) {
+    char path[128];
+    size_t length = 0;
+    (void)snprintf(path, sizeof path, "desired/%s.json", name);
+    uint8_t *bytes = file_read(b->updates, path, &length);
+    bench_end end = bench_send_bytes(b, bytes, length);
+    free(bytes);
+    return end;
+}
+
+const char *bench_said(bench *b, const char *path) {
+    static char text[EF_REPORTED_MAX + 1];
+    char name[64];
+    ef_json json;
+    ef_json_token tokens[EF_JSON_TOKENS_MAX];
+    uint16_t token = 0;
+    text[0] = '\0';
+    if (ef_json_parse((const uint8_t *)b->said, strlen(b->said), tokens, EF_JSON_TOKENS_MAX, &json) != EF_REASON_OK) {
+        return text;
+    }
+    for (const char *step = path; step != NULL; step = strchr(step, '.') != NULL ? strchr(step, '.') + 1 : NULL) {
+        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(step, "."), step);
+        token = json.tokens[token].type == EF_JSON_OBJECT ? ef_json_member(&json, token, name) : EF_JSON_NONE;
+        if (token == EF_JSON_NONE) {
+            return text;
+        }
+    }
+    const ef_json_token *found = &json.tokens[token];
+    (void)snprintf(text, sizeof text, "%.*s", (int)(found->end - found->start), b->said + found->start);
+    return text;
+}
+
+bool bench_runs_what_it_says(bench *b) {
+    char path[128];
+    char digest[80];
+    char slot[8];
+    size_t length = 0;
+    (void)snprintf(slot, sizeof slot, "%s", bench_said(b, "active.slot"));
+    (void)snprintf(digest, sizeof digest, "%s", bench_said(b, "active.digest"));
+    if (slot[0] == '\0') {
+        return b->runtime.model == NULL;
+    }
+    (void)snprintf(path, sizeof path, "v1/blobs/sha256/%s", digest);
+    uint8_t *model = file_read_if_there(b->updates, path, &length);
+    const uint8_t *flash = b->flash.bytes + ef_model_at(slot[0] == 'a' ? 0 : 1, b->config.slot_bytes);
+    /* The first model's version is "1.0.0" and its bias is 1, and so on. */
+    bool good = model != NULL && memcmp(model, flash, length) == 0 && b->runtime.model == flash &&
+                b->runtime.length == length && atoi(bench_said(b, "active.version")) == model[8];
+    free(model);
+    return good;
+}

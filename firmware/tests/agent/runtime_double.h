@@ -1,0 +1,22 @@
+/* A model runtime whose models (edgefleet.codegen.updates) add up bytes, are refused, or crash. */
+#ifndef EDGEFLEET_TESTS_RUNTIME_DOUBLE_H
+#define EDGEFLEET_TESTS_RUNTIME_DOUBLE_H
+
+#include "edgefleet/hal.h"
+
+enum { RUNTIME_INPUT_BYTES = 4, RUNTIME_OUTPUT_BYTES = 2, RUNTIME_ARENA_USED = 1234 };
+
+typedef struct {
+    const uint8_t *model; /* NULL: none is loaded */
+    size_t length;
+    unsigned refusals; /* so many loads are refused, whatever the model */
+    void (*crash)(void *context); /* does not return */
+    void *context;
+} runtime_double;
+
+bool runtime_load(runtime_double *runtime, const uint8_t *model, size_t length, ef_inference_info *info);
+bool runtime_run(runtime_double *runtime, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
+                 size_t *got);
+void runtime_unload(runtime_double *runtime);
+
+#endif

@@ -1,0 +1,190 @@
+"""What the firmware's tests update with: commands, manifests and models as the device and its registry see them.
+
+`python -m edgefleet.codegen.updates OUT_DIR` writes tests/golden/updates below OUT_DIR. The models are not TensorFlow
+models: the tests' own runtime (firmware/tests/agent/runtime_double.c) adds up bytes, enough to be right, wrong,
+refused or fatal. The keys are the TEST-ONLY keys of the golden vectors.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edgefleet.codegen import vector_samples as samples
+from edgefleet.codegen.emission import write_from_command_line
+from edgefleet.codegen.vector_samples import ASSIGNMENT_A, RELEASE_A, STRANGER, to_json
+from edgefleet.contracts.codec import decode, encode
+from edgefleet.contracts.commands import sign_command
+from edgefleet.contracts.desired import Assignment, Settings
+from edgefleet.contracts.document import Kind
+from edgefleet.contracts.envelope import Envelope, seal
+from edgefleet.contracts.keys import SigningKey
+
+ROOT: Final = "tests/golden/updates"
+_MAGIC: Final = b"EFMODEL1"
+_INPUTS: Final = (bytes(4), bytes(range(1, 5)), bytes([127, 1, 128, 255]))
+_TOLERANCE: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A model and what is wrong with it, if anything.
+
+    Attributes:
+        name: of the model's manifest version and of nothing else.
+        bias: what the model adds.
+        size: bytes.
+        behaviour: of the tests' runtime: 0 works, 1 crashes when run, 2 is refused when loaded, 3 crashes when loaded.
+        error: by how much the expected outputs are off.
+        changes: to the manifest.
+        blob: whether the registry has the right bytes (None), other bytes, or none (empty).
+    """
+
+    name: str
+    bias: int
+    size: int
+    behaviour: int = 0
+    error: int = 0
+    changes: tuple[tuple[str, Any], ...] = ()
+    blob: bytes | None = None
+
+    def model(self) -> bytes:
+        """Return the model's bytes: what it does, then noise."""
+        head = _MAGIC + bytes([self.bias, self.behaviour])
+        noise = b"".join(hashlib.sha256(f"{self.name} {i}".encode()).digest() for i in range(self.size // 32 + 1))
+        return (head + noise)[: self.size]
+
+    def answer(self, given: bytes) -> bytes:
+        """Return what the tests' runtime answers."""
+        return bytes((given[2 * i] + given[2 * i + 1] + self.bias) % 256 for i in range(2))
+
+    def manifest(self) -> bytes:
+        """Return the manifest's envelope."""
+        vectors = [
+            {"input": _text(each), "output": _text(bytes((one + self.error) % 256 for one in self.answer(each)))}
+            for each in _INPUTS
+        ]
+        tensor = {"name": "x", "shape": [1, 4], "dtype": "int8"}
+        tree = samples.full(Kind.MANIFEST) | {
+            "version": self.name,
+            "sha256": hashlib.sha256(self.model()).hexdigest(),
+            "sizeBytes": self.size,
+            "inputs": [tensor],
+            "outputs": [tensor | {"shape": [1, 2]}],
+            "vectors": vectors,
+            "toleranceLsb": _TOLERANCE,
+        }
+        return encode(seal(Kind.MANIFEST, to_json(tree | dict(self.changes)), [RELEASE_A]))
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+FIRST: Final = Sample("1.0.0", bias=1, size=5000)
+SECOND: Final = Sample("2.0.0", bias=2, size=9000, error=_TOLERANCE)
+THIRD: Final = Sample("3.0.0", bias=3, size=8192, changes=(("securityVersion", 4),))
+WRONG: Final = Sample("4.0.0", bias=4, size=6000, error=_TOLERANCE + 1)
+FATAL: Final = Sample("5.0.0", bias=5, size=6000, behaviour=1)
+REFUSED: Final = Sample("6.0.0", bias=6, size=6000, behaviour=2)
+LARGE: Final = Sample("7.0.0", bias=7, size=16385)
+ALIEN: Final = Sample("8.0.0", bias=8, size=6000, changes=(("deviceClass", "coral-edgetpu"),))
+SWAPPED: Final = Sample("9.0.0", bias=9, size=6000, blob=bytes(6000))
+ABSENT: Final = Sample("10.0.0", bias=10, size=6000, blob=b"")
+EXACT: Final = Sample(
+    "11.0.0", bias=11, size=6000, error=1, changes=(("outputs", [{"name": "y", "shape": [1], "dtype": "int16"}]),)
+)
+NARROW: Final = Sample("12.0.0", bias=12, size=6000, changes=(("vectors", [{"input": "AAA=", "output": "AAA="}]),))
+SAMPLES: Final = (FIRST, SECOND, THIRD, WRONG, FATAL, REFUSED, LARGE, ALIEN, SWAPPED, ABSENT, EXACT, NARROW)
+
+_SETTINGS: Final = Settings(
+    anomaly_threshold=0.75,
+    hysteresis_windows=5,
+    sample_period_ms=20,
+    telemetry_period_ms=1000,
+    role="level2",
+    sources=(samples.OTHER_DEVICE, "esp32-0003"),
+)
+# As much as an assignment may carry: what it makes a report say must still fit.
+_MOST_SETTINGS: Final = Settings(
+    anomaly_threshold=0.123456789012345, sources=tuple(f"{i:x}".rjust(63, "a") for i in range(16))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command, by the name of its file."""
+
+    name: str
+    generation: int
+    sample: Sample | None = None
+    settings: Settings | None = None
+    jitter: int | None = None
+    device: str = samples.DEVICE
+    key: SigningKey = ASSIGNMENT_A
+
+    def message(self) -> bytes:
+        """Return the retained `desired` message."""
+        envelope = self.sample.manifest() if self.sample else None
+        assignment = Assignment(
+            device_id=self.device,
+            generation=self.generation,
+            manifest_digest=_payload_digest(self.sample) if self.sample else None,
+            settings=self.settings,
+            jitter_seconds=self.jitter,
+        )
+        return sign_command(assignment, [self.key], manifest_bytes=len(envelope) if envelope else None)
+
+
+_EPOCH: Final = 7 << 32
+ORDERS: Final = (
+    Order("first", _EPOCH | 1, FIRST),
+    Order("first-other-bytes", _EPOCH | 1, SECOND),
+    Order("second", _EPOCH | 2, SECOND, _SETTINGS),
+    Order("second-again", _EPOCH | 3, SECOND, _SETTINGS),
+    Order("back", _EPOCH | 4, FIRST),
+    Order("third", _EPOCH | 5, THIRD),
+    Order("back-below-the-floor", _EPOCH | 6, FIRST),
+    Order("settings", _EPOCH | 7, None, _SETTINGS),
+    Order("most-settings", _EPOCH | 8, None, _MOST_SETTINGS),
+    Order("no-settings", _EPOCH | 9),
+    Order("later", _EPOCH | 10, SECOND, jitter=60),
+    Order("wrong-answer", _EPOCH | 11, WRONG),
+    Order("fatal", _EPOCH | 12, FATAL),
+    Order("refused-by-runtime", _EPOCH | 13, REFUSED),
+    Order("too-large", _EPOCH | 14, LARGE),
+    Order("other-class", _EPOCH | 15, ALIEN),
+    Order("swapped-bytes", _EPOCH | 16, SWAPPED),
+    Order("absent-model", _EPOCH | 17, ABSENT),
+    Order("not-exact", _EPOCH | 18, EXACT),
+    Order("narrow-vectors", _EPOCH | 19, NARROW),
+    Order("second-last", _EPOCH | 20, SECOND),
+    Order("of-a-stranger", _EPOCH | 30, FIRST, key=STRANGER),
+    Order("to-another", _EPOCH | 31, FIRST, device=samples.OTHER_DEVICE),
+)
+
+
+def _payload_digest(sample: Sample) -> str:
+    return hashlib.sha256(decode(Envelope, sample.manifest()).payload_bytes()).hexdigest()
+
+
+def _registry() -> Iterator[tuple[str, bytes]]:
+    for sample in SAMPLES:
+        model = sample.model()
+        yield f"v1/manifests/sha256/{_payload_digest(sample)}", sample.manifest()
+        if sample.blob != b"":
+            yield f"v1/blobs/sha256/{hashlib.sha256(model).hexdigest()}", sample.blob or model
+
+
+def generate() -> dict[str, bytes]:
+    """Return the commands, the registry's files and the keys by path below the repository's root."""
+    files = {f"{ROOT}/{path}": content for path, content in _registry()}
+    files |= {f"{ROOT}/desired/{order.name}.json": order.message() for order in ORDERS}
+    rows = ("role\tpoint", f"release\t{RELEASE_A.public.point.hex()}", f"assignment\t{ASSIGNMENT_A.public.point.hex()}")
+    files[f"{ROOT}/keys.tsv"] = ("\n".join(rows) + "\n").encode()
+    return files
+
+
+if __name__ == "__main__":
+    write_from_command_line(generate)

@@ -1,0 +1,84 @@
+"""What the firmware's agent says is what the Python side reads: every document of every device test, decoded."""
+
+import itertools
+import re
+
+import pytest
+
+from edgefleet.codegen.updates import ORDERS
+from edgefleet.codegen.vector_samples import DEVICE
+from edgefleet.contracts import topics
+from edgefleet.contracts.codec import decode, encode
+from edgefleet.contracts.reasons import Reason
+from edgefleet.contracts.reported import Phase, Presence, Reported
+from support.agent_core import UPDATES, run_agent_check, sanitized_agent_check
+from support.contract_core import ROOT
+
+REPORTED = topics.REPORTED.build(DEVICE)
+PRESENCE = topics.PRESENCE.build(DEVICE)
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, bytes]]:
+    """Topic and bytes of everything that the agent published in the device tests, which pass."""
+    path = tmp_path_factory.mktemp("documents") / "documents.tsv"
+    done = run_agent_check(sanitized_agent_check(), UPDATES, "--documents", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split(b"\t", 1) for line in path.read_bytes().splitlines()]
+    assert len(rows) > 500
+    return [(topic.decode(), raw) for topic, raw in rows]
+
+
+@pytest.fixture(scope="module")
+def reports(documents: list[tuple[str, bytes]]) -> list[Reported]:
+    return [decode(Reported, raw) for topic, raw in documents if topic == REPORTED]
+
+
+def test_everything_said_is_on_a_topic_of_the_device_and_decodes(documents: list[tuple[str, bytes]]) -> None:
+    models = {REPORTED: Reported, PRESENCE: Presence}
+    for topic, raw in set(documents):
+        decode(models[topic], raw)
+
+
+def test_fields_stand_in_declared_order_and_absent_ones_are_left_out(documents: list[tuple[str, bytes]]) -> None:
+    for topic, raw in set(documents):
+        model = Reported if topic == REPORTED else Presence
+        # An anomaly threshold keeps the spelling that was signed, which here is Python's too.
+        assert encode(decode(model, raw)) == raw
+
+
+def test_the_device_tests_meet_every_phase_and_outcome(reports: list[Reported]) -> None:
+    never = {Phase.NOT_ACTIVATED, Phase.REVOKED}  # not in this firmware yet
+    assert {report.phase for report in reports} == set(Phase) - never
+    failed = {Reason.DOWNLOAD_FAILED, Reason.DIGEST_MISMATCH, Reason.FLASH_ERROR, Reason.MODEL_LOAD_FAILED}
+    rejected = {Reason.DOES_NOT_FIT, Reason.WRONG_CLASS, Reason.SECURITY_VERSION_TOO_LOW}
+    more = {Reason.OK, Reason.DEFERRED, Reason.SELF_TEST_FAILED, Reason.WATCHDOG_RESET}
+    assert {report.reason for report in reports} == failed | rejected | more
+
+
+def test_a_report_tells_what_an_operator_must_know(reports: list[Reported]) -> None:
+    generations = {order.generation for order in ORDERS} | {0}
+    for report in reports:
+        assert report.observed_generation in generations
+        assert report.enrolment_id
+        assert report.boot_count >= 1
+        assert len(report.key_ids) == 2
+        assert report.capabilities.runtime == "tflm"
+        if report.previous is not None and report.active is not None:
+            assert {report.active.slot, report.previous.slot} == {"a", "b"}
+        if report.phase is Phase.CONFIRMED and report.self_test is not None:
+            assert report.self_test.passed == report.self_test.total == 3
+
+
+def test_reports_of_one_boot_are_numbered_without_gaps(reports: list[Reported]) -> None:
+    for before, after in itertools.pairwise(reports):
+        if (before.enrolment_id, before.boot_count) == (after.enrolment_id, after.boot_count):
+            assert after.seq in (before.seq + 1, 0)  # 0: the next test's board
+
+
+def test_the_documentation_draws_the_table() -> None:
+    drawn = run_agent_check(sanitized_agent_check(), "--diagram").stdout
+    text = (ROOT / "docs" / "firmware.md").read_text()
+    found = re.search(r"```mermaid\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    assert found.group(1) == drawn
