@@ -4,11 +4,11 @@ import base64
 import binascii
 from collections.abc import Iterator
 
-from edgefleet.api.v1alpha1 import DeviceClass, ModelVersion
-from edgefleet.api.v1alpha1.modelversion import Artifact, Envelope
-from edgefleet.api.v1alpha1.modelversion import Tensor as VisibleTensor
+from edgefleet.api.v1alpha1 import DeviceClass
+from edgefleet.api.v1alpha1.agreement import find_differences
+from edgefleet.api.v1alpha1.modelversion import Envelope
 from edgefleet.contracts.codec import decode
-from edgefleet.contracts.manifest import Manifest, Tensor
+from edgefleet.contracts.manifest import Manifest
 from edgefleet.contracts.reasons import ContractError
 from edgefleet.manifests.findings import Finding
 from edgefleet.manifests.fleet import Fleet, name_some
@@ -28,7 +28,7 @@ def check_envelopes(fleet: Fleet) -> Iterator[Finding]:
                 if isinstance(manifest, str):
                     yield declared.find("manifest-readable", manifest, (*path, "envelope", "payload"))
                     continue
-                for field, shown, signed in _differences(version, artifact, manifest):
+                for field, shown, signed in find_differences(version, artifact, manifest):
                     message = f"shows {shown}, but the signed manifest says {signed}"
                     yield declared.find("manifest-matches", message, (*path, field))
                 for rule, message in _misfits(manifest, fleet.classes.get(artifact.device_class)):
@@ -41,29 +41,6 @@ def _open(envelope: Envelope) -> Manifest | str:
         return decode(Manifest, base64.b64decode(envelope.payload, validate=True))
     except (ContractError, binascii.Error) as problem:
         return f"holds no manifest: {problem}"
-
-
-def _differences(version: ModelVersion, artifact: Artifact, manifest: Manifest) -> Iterator[tuple[str, object, object]]:
-    """Yields (field, shown, signed) of what was edited after signing."""
-    contract = version.spec.contract
-    shown_features = contract.feature_schema.digest if contract.feature_schema else None
-    pairs: list[tuple[str, object, object]] = [
-        ("model", version.spec.model, manifest.model),
-        ("version", version.spec.version, manifest.version),
-        ("deviceClass", artifact.device_class, manifest.device_class),
-        ("format", artifact.format, manifest.format),
-        ("sha256", artifact.sha256, manifest.sha256),
-        ("sizeBytes", artifact.size_bytes, manifest.size_bytes),
-        ("featureSchema", shown_features or manifest.feature_schema.digest, manifest.feature_schema.digest),
-        ("inputs", _describe(contract.inputs), _describe(manifest.inputs)),
-        ("outputs", _describe(contract.outputs), _describe(manifest.outputs)),
-    ]
-    return ((field, shown, signed) for field, shown, signed in pairs if shown != signed)
-
-
-def _describe(tensors: tuple[VisibleTensor, ...] | tuple[Tensor, ...]) -> str:
-    """Returns names and shapes; type and quantization are each artifact's own."""
-    return ", ".join(f"{tensor.name}[{'x'.join(map(str, tensor.shape))}]" for tensor in tensors)
 
 
 def _misfits(manifest: Manifest, device_class: DeviceClass | None) -> Iterator[tuple[str, str]]:

@@ -4,18 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from edgefleet.api.labels import Selector as ApiSelector
+from edgefleet.api.labels import to_selector
 from edgefleet.api.v1alpha1 import DeviceClass, EdgeDevice, ModelVersion, RolloutRing, TrainingRun
-from edgefleet.domain.device.selectors import Requirement, Selector
+from edgefleet.domain.device.selectors import Selector
 from edgefleet.domain.rollout.versions import Version, VersionRange
 from edgefleet.manifests.objects import Declarations, Declared
-
-
-def to_selector(selector: ApiSelector) -> Selector:
-    """Returns the API's selector as the domain reads it."""
-    exact = [Requirement(key, "In", frozenset([value])) for key, value in (selector.match_labels or {}).items()]
-    others = [Requirement(part.key, part.operator, frozenset(part.values)) for part in selector.match_expressions]
-    return Selector(tuple(exact + others))
 
 
 @dataclass(frozen=True)

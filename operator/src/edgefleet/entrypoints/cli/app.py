@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from edgefleet.entrypoints.cli.device import device_app, registry_app
+from edgefleet.entrypoints.cli.keys import keys_app
 from edgefleet.entrypoints.cli.lint import lint
+from edgefleet.entrypoints.cli.model import model_app
 
 app = typer.Typer(
     name="edgefleet",
@@ -15,6 +18,10 @@ app = typer.Typer(
     add_completion=True,
 )
 app.command()(lint)
+app.add_typer(device_app)
+app.add_typer(registry_app)
+app.add_typer(model_app)
+app.add_typer(keys_app)
 
 
 def _print_version(wanted: bool) -> None:
