@@ -23,6 +23,7 @@ from edgefleet_devcluster.binaries import build
 from edgefleet_devcluster.chosen import ChosenCluster
 from edgefleet_devcluster.cluster import Cluster
 from edgefleet_devcluster.errors import DevclusterError
+from edgefleet_devcluster.images import store
 from edgefleet_devcluster.node.cgroups import ControlGroups
 from support import controlplane
 from support.controlplane import CONTEXT_VARIABLE, Kubectl, chosen_cluster
@@ -44,7 +45,7 @@ class RunningCluster:
     own: Cluster | None
     """None for the user's, chosen by EDGEFLEET_CONTEXT."""
     loaded: set[str] = field(default_factory=set)
-    """What was brought onto the nodes of the user's cluster."""
+    """What was brought onto the nodes since the start."""
 
     @property
     def machine(self) -> Cluster:
@@ -58,12 +59,18 @@ class RunningCluster:
         node = json.loads(self.kubectl("get", "node", name, "-o", "json").stdout)
         return next(entry["address"] for entry in node["status"]["addresses"] if entry["type"] == "InternalIP")
 
-    def image(self, name: str) -> str:
-        """Return the reference of one of our images, which is on the nodes."""
-        image = images.ensure([name])[name]
-        if self.own is None and image.reference not in self.loaded:
+    def image(self, name: str, *, catalogue: Path | None = None) -> str:
+        """Return the reference of an image, which is on the nodes: the cluster's own, or one of another catalogue."""
+        image = images.ensure([name], catalogue=catalogue)[name]
+        if image.reference in self.loaded or (self.own is not None and catalogue is None):
+            return image.reference
+        if self.own is None:
             ChosenCluster(self.kubectl.cluster.context).load(image.archive)
-            self.loaded.add(image.reference)
+        else:
+            for node in self.own.nodes.values():
+                if image.belongs_on(node.name, ("platform",) if node.number == 0 else ()):
+                    store.load(image, node.socket)
+        self.loaded.add(image.reference)
         return image.reference
 
 

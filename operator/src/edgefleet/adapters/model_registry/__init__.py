@@ -1,0 +1,1 @@
+"""The model registry's HTTP API, for the operator and the command line."""

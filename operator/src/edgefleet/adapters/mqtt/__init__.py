@@ -1,0 +1,1 @@
+"""The MQTT broker. Bytes come in only through the wire contract."""
