@@ -9,11 +9,10 @@ import pytest
 from edgefleet.api.meta import GROUP
 from edgefleet.api.v1alpha1 import KINDS
 from support.apiserver import ApiServer
-from support.cluster import cluster, cluster_namespace, pytest_runtest_makereport
 from support.controlplane import Cluster, Kubectl, control_plane, kubectl, namespace
 from support.definitions import wait_established
 
-__all__ = ["cluster", "cluster_namespace", "control_plane", "kubectl", "namespace", "pytest_runtest_makereport"]
+__all__ = ["control_plane", "kubectl", "namespace"]
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -90,7 +90,7 @@ def test_an_interrupted_creation_is_seen_as_such_and_removed(
 ) -> None:
     before = Residue.now()
     calls = iter(range(100))
-    real = segment._ip  # noqa: SLF001 - the moment between two of its calls is what is tested
+    real = segment._ip
 
     def interrupted(*commands: str, namespace: str = "") -> None:
         if next(calls) == step:

@@ -65,7 +65,7 @@ def test_serves_its_administrator(kubectl: Kubectl) -> None:
 
 def test_refuses_strangers(control_plane: Cluster) -> None:
     server = json.loads(control_plane.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
-    trusting = ssl._create_unverified_context()  # noqa: SLF001, S323 - a stranger has no certificate of ours
+    trusting = ssl._create_unverified_context()  # noqa: S323 - a stranger has no certificate of ours
     connection = http.client.HTTPSConnection(urlsplit(server).netloc, context=trusting, timeout=10)
     connection.request("GET", "/api/v1/namespaces")
     answer = connection.getresponse()
