@@ -1,4 +1,4 @@
-"""The demo's fleet on the session's cluster: one for all end-to-end tests, taken down after the last."""
+"""The demo's fleet on the session's cluster: one for a chapter's tests, taken down after the last."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def _show(_: Snapshot) -> None:
     """Nobody watches."""
 
 
-@pytest.fixture(scope="session")
+# Of a module, not of the session: other tests install the charts on the same cluster, or compare what a machine holds.
+@pytest.fixture(scope="module")
 def fleet(cluster: RunningCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoFleet]:
     """Twelve connected devices without a model, on the charts as they are in this checkout."""
     access = cluster.kubectl.cluster

@@ -61,5 +61,8 @@ async def scenario(plane: ControlPlane) -> None:
                 await other.delete(CONFIG_MAPS, "default", "doomed")
                 await other.create(CONFIG_MAPS, "default", config_map("after"))
             await until({"before", "after"})
+            # Through the stream, not the list: cancelled while it connects, asyncio would lose the socket.
+            await client.create(CONFIG_MAPS, "default", config_map("last"))
+            await until({"before", "after", "last"})
             assert watch.interruptions > 0
             task.cancel()

@@ -152,3 +152,23 @@ def test_a_class_that_somebody_broke_keeps_working_and_says_so(site: Site) -> No
     assert "slotBytes" in condition["message"]
     site.apply(site.publish("1.10.0", NEXT))
     site.await_step("all", "Proved", "1.10.0")
+
+
+def test_a_device_id_that_another_namespace_has_is_told_whose_it_is(site: Site) -> None:
+    name = next(iter(site.boards))
+    namespace = f"{site.namespace}-2"
+    site.kubectl("create", "namespace", namespace)
+    document = make_edge_device(name)
+    document["metadata"]["namespace"] = namespace
+    site.kubectl("apply", "-f", "-", stdin=json.dumps(document))
+
+    def stalled() -> dict[str, Any]:
+        found: Any = site.kubectl.json("get", "ed", name, f"--namespace={namespace}")
+        conditions = found.get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == "Stalled"), {})
+
+    condition = site.wait(stalled, "Stalled/NameTaken")
+    site.kubectl("delete", "namespace", namespace, "--wait=false")
+    assert condition["reason"] == "NameTaken"
+    assert site.namespace in condition["message"]
+    assert site.condition("ed", name, "Ready")["reason"] != "NameTaken"

@@ -221,6 +221,63 @@ def test_a_status_repeated_during_an_outage_does_not_hammer_the_api_server() -> 
     run_virtual(scenario())
 
 
+def test_statuses_that_change_during_an_outage_do_not_hammer_the_api_server_either() -> None:
+    async def scenario() -> None:
+        store = Store()
+        store.failures = [OUTAGE] * 1000
+        writer = StatusWriter(store.replace)
+
+        async def drive() -> None:
+            for number in range(300):
+                writer.submit(target(), {"n": number}, None)
+                await asyncio.sleep(0.2)
+            store.failures = []
+            await writer.flush()
+
+        await beside(writer.run, drive)
+        assert writer.counters.retried < 15
+        assert store.statuses["uid-press-07"] == {"n": 299}
+
+    run_virtual(scenario())
+
+
+def test_what_is_submitted_during_a_write_that_fails_is_what_is_tried_again() -> None:
+    async def scenario() -> None:
+        store = Store()
+        store.seconds = 1.0
+        store.failures = [OUTAGE]
+        writer = StatusWriter(store.replace)
+
+        async def drive() -> None:
+            writer.submit(target(), {"n": 1}, None)
+            await asyncio.sleep(0.5)
+            writer.submit(target(), {"n": 2}, None)
+            await writer.flush()
+
+        await beside(writer.run, drive)
+        assert [status for _, status, _ in store.writes] == [{"n": 2}]
+
+    run_virtual(scenario())
+
+
+def test_what_goes_back_during_a_write_is_written_after_it() -> None:
+    async def scenario() -> None:
+        store = Store()
+        store.seconds = 1.0
+        writer = StatusWriter(store.replace)
+
+        async def drive() -> None:
+            writer.submit(target(), {"n": 1}, {"n": 0}, version="50")
+            await asyncio.sleep(0.5)
+            writer.submit(target(), {"n": 0}, {"n": 0}, version="50")
+            await writer.flush()
+
+        await beside(writer.run, drive)
+        assert [status for _, status, _ in store.writes] == [{"n": 1}, {"n": 0}]
+
+    run_virtual(scenario())
+
+
 def test_a_write_that_may_have_happened_is_never_taken_for_none() -> None:
     async def scenario() -> None:
         store = Store()

@@ -120,7 +120,7 @@ class WorkQueue(Generic[K]):
 
     def _begin(self, group: asyncio.TaskGroup, key: K, ticket: int) -> None:
         entry = self._entries.get(key)
-        if entry is None or entry.ticket != ticket or entry.running_since is not None:
+        if entry is None or entry.ticket != ticket:
             return
         if entry.due is None:
             del self._entries[key]

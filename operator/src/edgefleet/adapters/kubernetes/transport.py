@@ -65,6 +65,7 @@ class Transport:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
+        await asyncio.sleep(0)  # the loop closes aborted sockets in its next round
 
     async def request(
         self,
@@ -123,7 +124,12 @@ class Transport:
         ) as response:
             if response.status >= 400:
                 raise _refusal(response.status, await response.read())
-            yield response.content
+            try:
+                yield response.content
+            finally:
+                # Nobody waits for the server's goodbye to a stream that has no end.
+                if response.connection is not None and response.connection.transport is not None:
+                    response.connection.transport.abort()
 
     def _headers(self, content_type: str) -> dict[str, str]:
         headers = {"Accept": _JSON, "Content-Type": content_type}

@@ -82,7 +82,8 @@ class FleetEngine:
 
     def wake_all(self) -> None:
         """Asks for a pass over every namespace with devices."""
-        for namespace in self.twins.namespaces() | set(self.removed.values()):
+        doubles = {device.namespace for device in self.twins.doubles.values()}
+        for namespace in self.twins.namespaces() | doubles | set(self.removed.values()):
             self._wake(namespace)
 
     def _wake_device(self, name: str) -> None:

@@ -22,7 +22,7 @@ from edgefleet.controllers.fleet.device_facts import read_command, read_device
 from edgefleet.controllers.fleet.device_status import View, recheck_presence, show_device
 from edgefleet.controllers.fleet.engine import FleetEngine
 from edgefleet.controllers.fleet.settings import to_wire
-from edgefleet.controllers.fleet.twins import Declared
+from edgefleet.controllers.fleet.twins import Declared, Voice
 from edgefleet.controllers.ports import World
 from edgefleet.controllers.ring_facts import read_ring
 from edgefleet.controllers.ring_status import show_ring
@@ -295,7 +295,18 @@ class FleetReconciler:
             self._world.statuses.submit(target, status.to_json_object(), stored.get("status"), version=version)
         for device in scene.devices:
             self._show_device(scene, device, decided.devices.get(device.name, DevicePlan(None, None)))
+        for double in self._engine.twins.doubles.values():
+            if double.namespace == scene.namespace:
+                self._show_double(double, scene.now)
         self._count_deployed(scene, decided)
+
+    def _show_double(self, device: Declared, now: float) -> None:
+        """A device id is unique in the cluster: the second of a name is told whose it is, and nothing else."""
+        owner = self._engine.twins.declared[device.name].namespace
+        view = View(device, Voice(), DevicePlan(None, None), None, ("", ""), double=owner)
+        target = Target(EDGE_DEVICES, device.namespace, device.name, device.uid)
+        status = show_device(view, now).to_json_object()
+        self._world.statuses.submit(target, status, device.stored, version=device.resource_version)
 
     def _show_device(self, scene: Scene, device: Declared, planned: DevicePlan) -> None:
         issued = self._engine.book.find(device.name)
