@@ -71,7 +71,6 @@ def test_nothing_is_written_when_nothing_changes(make_site: Callable[..., Site])
     site = make_site(2)
     site.apply(make_ring("all", modelVersion="1.0.0"), site.publish("1.0.0", tinymodel.build(seed=1)))
     site.await_step("all", "Proved", "1.0.0")
-    time.sleep(3)
 
     def stored() -> dict[str, Any]:
         done = site.kubectl("get", "ed,rollouts,mv", f"--namespace={site.namespace}", "-o", "json")
@@ -80,7 +79,12 @@ def test_nothing_is_written_when_nothing_changes(make_site: Callable[..., Site])
             for each in json.loads(done.stdout)["items"]
         }
 
-    before = stored()
+    def settle() -> dict[str, Any] | None:
+        earlier = stored()
+        time.sleep(3)
+        return earlier if stored() == earlier else None
+
+    before = site.wait(settle, "coming to rest")
     name = next(iter(site.boards))
     site.boards[name].stop()
     site.boards[name].start()
