@@ -117,8 +117,8 @@ class Site:
 
     def flash(self, name: str, content: bytes) -> bool:
         """Whether the board's active slot holds these very bytes."""
-        reported = self.get("ed", name)["status"]["reported"][0]
-        return self.boards[name].slot(reported["slot"], len(content)) == content
+        reported = self.get("ed", name)["status"].get("reported")
+        return bool(reported) and self.boards[name].slot(reported[0]["slot"], len(content)) == content
 
     def publish(self, version: str, content: bytes, *, key: SigningKey | None = None, upload: bool = True) -> str:
         """Sign a model, upload it unless told not to, and return its ModelVersion as YAML."""
