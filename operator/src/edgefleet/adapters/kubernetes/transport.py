@@ -64,6 +64,8 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        if isinstance(self._session.connector, aiohttp.TCPConnector):
+            await self._session.connector.close(abort_ssl=True)  # nobody waits for the server's goodbye
         await self._session.close()
         await asyncio.sleep(0)  # the loop closes aborted sockets in its next round
 

@@ -78,7 +78,11 @@ class ModelRegistry:
         """Close it."""
         session, self._open = self._open, None
         if session is not None:
+            if isinstance(session.connector, aiohttp.TCPConnector):
+                # What was asked is answered: nobody waits for the server's goodbye.
+                await session.connector.close(abort_ssl=True)
             await session.close()
+            await asyncio.sleep(0)  # the loop closes aborted sockets in its next round
 
     async def put_blob(self, content: Path | bytes) -> str:
         """Store a model's bytes; storing them again changes nothing.
