@@ -24,6 +24,7 @@ from edgefleet.controllers.fleet.twins import Declared
 from edgefleet.controllers.ports import World
 from edgefleet.controllers.verification import Verifier
 from edgefleet.controllers.version_reconciler import VersionKey, VersionReconciler
+from edgefleet.runtime.errors import ApiError
 from edgefleet.runtime.events import EventRecorder
 from edgefleet.runtime.kinds import EDGE_DEVICES, MODEL_VERSIONS, ROLLOUT_RINGS
 from edgefleet.runtime.status_writer import StatusWriter
@@ -32,6 +33,7 @@ from edgefleet.runtime.work_queue import WorkQueue
 _LOG: Final = logging.getLogger(__name__)
 CLIENT_ID: Final = "edgefleet:operator"
 _RESYNC_SECONDS: Final = 60.0
+_RETRY_SECONDS: Final = 5.0
 _WATCH_STALE: Final = 180.0
 """Seconds without a byte from the API server: bookmarks come about once a minute."""
 _PASS_STALE: Final = 300.0
@@ -201,10 +203,16 @@ class Operator:
     async def _resync(self, client: KubernetesClient) -> None:
         """Looks at everything once a minute: watches miss deletions across an interruption."""
         while True:
-            versions = await client.list(MODEL_VERSIONS)
+            try:
+                versions, rings = await client.list(MODEL_VERSIONS), await client.list(ROLLOUT_RINGS)
+            except ApiError as problem:
+                # An API server that is away for a while is no reason to end: the next look finds what there is.
+                _LOG.warning("cannot look at everything: %s", problem)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
             self._seen = {(version["metadata"]["namespace"], version["metadata"]["name"]) for version in versions}
             for namespace, name in sorted(self._seen):
                 self.wake_version(namespace, name)
-            for namespace in {ring["metadata"]["namespace"] for ring in await client.list(ROLLOUT_RINGS)}:
+            for namespace in {ring["metadata"]["namespace"] for ring in rings}:
                 self.wake_fleet(namespace)
             await asyncio.sleep(_RESYNC_SECONDS)

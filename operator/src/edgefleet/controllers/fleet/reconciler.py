@@ -214,6 +214,8 @@ class FleetReconciler:
             for artifact in version.artifacts.values()
         }
         for device in scene.devices:
+            if device.spec.revoked:
+                continue
             wanted = to_wire(device.spec)
             issued = self._engine.book.find(device.name)
             if issued is None:
