@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from edgefleet.domain.device.selectors import Requirement, Selector
-from edgefleet.domain.rollout.effects import Effect, SaveRing, SendCommand
+from edgefleet.domain.rollout.effects import (
+    Effect,
+    HandleToken,
+    LiftQuarantine,
+    QuarantineVersion,
+    RecallCommand,
+    SaveRing,
+    SendCommand,
+)
 from edgefleet.domain.rollout.facts import (
     Artifact,
     Command,
@@ -17,6 +25,7 @@ from edgefleet.domain.rollout.facts import (
     Report,
     RingFacts,
     RingState,
+    ShadowFigures,
     VersionFacts,
 )
 from edgefleet.domain.rollout.planner import Plan, plan
@@ -63,42 +72,89 @@ class Fleet:
     versions: list[VersionFacts]
     devices: dict[str, DeviceFacts]
     behave: Callable[[DeviceFacts, Artifact], Progress] = lambda _device, _artifact: Progress.DONE
+    fault: str = ""
+    """The reason that devices give for what is no success."""
     now: float = 1_000.0
     generation: int = 0
     last: Plan | None = None
+    rate: int | None = None
+    figures: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    shadows: dict[tuple[str, str], ShadowFigures] = field(default_factory=dict)
+    recalled: list[str] = field(default_factory=list)
     commands: list[tuple[str, str]] = field(default_factory=list)
     """(device, version) in the order in which they were sent."""
     most_in_flight: int = 0
 
     def facts(self) -> FleetFacts:
-        return FleetFacts(tuple(self.rings.values()), tuple(self.versions), tuple(self.devices.values()))
+        return FleetFacts(
+            tuple(self.rings.values()),
+            tuple(self.versions),
+            tuple(self.devices.values()),
+            rate_per_minute=self.rate,
+            buckets=self.last.buckets if self.last is not None else {},
+            figures=self.figures,
+            shadows=self.shadows,
+        )
 
     def plan(self) -> Plan:
         return plan(self.facts(), self.now)
 
     def step(self, seconds: float = 1.0) -> Plan:
         """Plans, runs the effects, lets devices act, and lets time pass."""
+        self.tell()
+        self.now += seconds
+        self.act()
+        return self.last or self.plan()
+
+    def tell(self) -> Plan:
+        """Plans and runs the effects; no device has heard of it yet."""
         self.last = self.plan()
         for effect in self.last.effects:
             self.run(effect)
         for name, shown in self.last.devices.items():
             self.devices[name] = replace(self.devices[name], ring=shown.ring)
-        self.now += seconds
-        self.act()
         return self.last
 
     def run(self, effect: Effect) -> None:
-        if isinstance(effect, SaveRing):
-            self.rings[effect.ring] = replace(self.rings[effect.ring], state=effect.state)
-        if isinstance(effect, SendCommand):
-            self.generation += 1
-            command = Command(
-                effect.model, effect.version, effect.artifact.digest, self.generation, self.now, effect.ring
-            )
-            self.devices[effect.device] = replace(self.devices[effect.device], command=command)
-            self.commands.append((effect.device, effect.version))
+        match effect:
+            case SaveRing(name, state):
+                self.rings[name] = replace(self.rings[name], state=state)
+            case SendCommand():
+                self._send(effect)
+            case RecallCommand(device=name):
+                self.generation += 1
+                self.devices[name] = replace(self.devices[name], command=None)
+                self.recalled.append(name)
+            case QuarantineVersion(version=version, quarantine=quarantine):
+                self._change(version, quarantine=quarantine)
+            case LiftQuarantine(version=version):
+                self._change(version, quarantine=None, lifted_at=self.now)
+            case HandleToken(device=name, name=token):
+                device = self.devices[name]
+                left = {key: value for key, value in device.tokens.items() if key != token}
+                self.devices[name] = replace(device, tokens=left)
+            case _:
+                pass
         flying = [device for device in self.devices.values() if _flies(device)]
         self.most_in_flight = max(self.most_in_flight, len(flying))
+
+    def _send(self, effect: SendCommand) -> None:
+        self.generation += 1
+        command = Command(
+            model=effect.model,
+            version=effect.version,
+            digest=effect.artifact.digest,
+            generation=self.generation,
+            at=self.now,
+            ring=effect.ring,
+            attempt=effect.attempt,
+        )
+        device = self.devices[effect.device]
+        self.devices[effect.device] = replace(device, command=command, last_good=effect.last_good)
+        self.commands.append((effect.device, effect.version))
+
+    def _change(self, name: str, **other: Any) -> None:
+        self.versions = [replace(each, **other) if each.version == name else each for each in self.versions]
 
     def act(self) -> None:
         """Every device that is there obeys what it has not yet seen."""
@@ -110,7 +166,11 @@ class Fleet:
             progress = self.behave(device, artifacts[command.digest])
             runs = device.report.digest if device.report else None
             runs = command.digest if progress is Progress.DONE else runs
-            self.devices[name] = replace(device, report=Report(runs, command.generation, progress, changed_at=self.now))
+            self.devices[name] = replace(device, report=self._answer(command, progress, runs))
+
+    def _answer(self, command: Command, progress: Progress, runs: str | None) -> Report:
+        reason = "" if progress is Progress.DONE else self.fault
+        return Report(runs, command.generation, progress, reason, changed_at=self.now)
 
     def settle(self, most: int = 60) -> Plan:
         """Steps until nothing happens any more."""
@@ -121,9 +181,8 @@ class Fleet:
         raise AssertionError(f"still moving after {most} steps: {self.last}")
 
     def runs(self, version: str) -> set[str]:
-        digests = {
-            artifact.digest for each in self.versions if each.version == version for artifact in each.artifacts.values()
-        }
+        classes = tuple({device.device_class for device in self.devices.values()})
+        digests = {artifact.digest for artifact in make_version(version, classes=classes).artifacts.values()}
         return {name for name, device in self.devices.items() if device.report and device.report.digest in digests}
 
     def state(self, ring: str) -> RingState:

@@ -120,14 +120,35 @@ class Site:
         reported = self.get("ed", name)["status"].get("reported")
         return bool(reported) and self.boards[name].slot(reported[0]["slot"], len(content)) == content
 
-    def publish(self, version: str, content: bytes, *, key: SigningKey | None = None, upload: bool = True) -> str:
-        """Sign a model, upload it unless told not to, and return its ModelVersion as YAML."""
+    def annotate(self, kind: str, name: str, token: str, value: str) -> None:
+        """Set a token annotation."""
+        self.kubectl("annotate", kind, name, f"--namespace={self.namespace}", f"edgefleet.io/{token}={value}")
+
+    def told(self) -> set[tuple[str, str]]:
+        """What people can read in `kubectl get events`: (object, reason)."""
+        done = self.kubectl("get", "events.events.k8s.io", f"--namespace={self.namespace}", "-o", "json")
+        events = json.loads(done.stdout)["items"]
+        return {(f"{each['regarding']['kind']}/{each['regarding']['name']}", each["reason"]) for each in events}
+
+    def publish(
+        self,
+        version: str,
+        content: bytes,
+        *,
+        key: SigningKey | None = None,
+        upload: bool = True,
+        answers: bytes | None = None,
+    ) -> str:
+        """Sign a model, upload it unless told not to, and return its ModelVersion as YAML.
+
+        With `answers`, its golden vectors are another model's, so that every device fails its self-test.
+        """
         tensors = {
             "inputs": (Tensor(name="input", shape=(1, 4), dtype="int8", scale=tinymodel.INPUT_SCALE, zero_point=0),),
             "outputs": (Tensor(name="sigmoid", shape=(1, 1), dtype="int8", scale=1 / 256, zero_point=-128),),
         }
         facts: dict[str, Any] = {"version": version, "ops": ("FULLY_CONNECTED", "LOGISTIC"), "arena_bytes": 8192}
-        manifest = make_manifest(content, vectors=make_vectors(content), tolerance_lsb=0, **facts, **tensors)
+        manifest = make_manifest(content, vectors=make_vectors(answers or content), tolerance_lsb=0, **facts, **tensors)
         digest, envelope = seal_manifest(manifest, [key or self.registry.signing_key])
         if upload:
             self.registry.put_blob(content)

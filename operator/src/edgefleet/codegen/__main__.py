@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from edgefleet.codegen import c_contract, charts, crds, editor_schemas, reference, updates, vectors, wire_reference
+from edgefleet.codegen import (
+    c_contract,
+    charts,
+    crds,
+    editor_schemas,
+    reference,
+    state_diagrams,
+    updates,
+    vectors,
+    wire_reference,
+)
 
 GENERATORS: Final[tuple[Callable[[], dict[str, bytes]], ...]] = (
     crds.generate,
@@ -17,6 +27,7 @@ GENERATORS: Final[tuple[Callable[[], dict[str, bytes]], ...]] = (
     vectors.generate,
     updates.generate,
     wire_reference.generate,
+    state_diagrams.generate,
 )
 OWNED: Final = (
     "crds",

@@ -11,3 +11,8 @@ def format_time(seconds: float) -> str:
 def parse_time(text: str | None) -> float:
     """Returns POSIX seconds; 0.0 for nothing."""
     return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def round_time(seconds: float) -> float:
+    """Returns a point in time as it comes back from being stored: what is remembered and what is stored compare."""
+    return parse_time(format_time(seconds))

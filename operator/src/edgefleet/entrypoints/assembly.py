@@ -34,6 +34,9 @@ _LOG: Final = logging.getLogger(__name__)
 CLIENT_ID: Final = "edgefleet:operator"
 _RESYNC_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 5.0
+COMMANDS_PER_MINUTE: Final = 6000
+"""In each namespace, unless set: a hundred a second."""
+_COMMANDS_MAX: Final = 1_000_000
 _WATCH_STALE: Final = 180.0
 """Seconds without a byte from the API server: bookmarks come about once a minute."""
 _PASS_STALE: Final = 300.0
@@ -50,6 +53,7 @@ class Settings:
         assignment_key: PEM file.
         release_keys: folder of PEM files.
         probe_port: of the liveness probe.
+        commands_per_minute: to devices, in each namespace.
     """
 
     broker: tuple[str, int]
@@ -58,6 +62,7 @@ class Settings:
     assignment_key: Path
     release_keys: Path
     probe_port: int = 8080
+    commands_per_minute: int = COMMANDS_PER_MINUTE
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -72,6 +77,9 @@ class Settings:
         host, _, port = environment["EDGEFLEET_BROKER"].rpartition(":")
         if not host or not port.isdigit():
             raise ValueError("EDGEFLEET_BROKER must be host:port")
+        rate = environment.get("EDGEFLEET_COMMANDS_PER_MINUTE", str(COMMANDS_PER_MINUTE))
+        if not (rate.isascii() and rate.isdigit() and 1 <= int(rate) <= _COMMANDS_MAX):
+            raise ValueError(f"EDGEFLEET_COMMANDS_PER_MINUTE must be a whole number from 1 to {_COMMANDS_MAX}")
         base = Path("/etc/edgefleet")
         return cls(
             broker=(host, int(port)),
@@ -80,6 +88,7 @@ class Settings:
             assignment_key=Path(environment.get("EDGEFLEET_ASSIGNMENT_KEY", base / "assignment" / "assignment.key")),
             release_keys=Path(environment.get("EDGEFLEET_RELEASE_KEYS", base / "release-keys")),
             probe_port=int(environment.get("EDGEFLEET_PROBE_PORT", "8080")),
+            commands_per_minute=int(rate),
         )
 
 
@@ -178,7 +187,14 @@ class Operator:
         events = EventRecorder(client.create, instance=os.environ.get("HOSTNAME", "edgefleet-operator"))
         world = World(client, gateway, statuses, events, time.time)
         classes = ClassBook()
-        passes = FleetReconciler(world, engine, classes, wake_at=self._wake_fleet_at, wake_version=self.wake_version)
+        passes = FleetReconciler(
+            world,
+            engine,
+            classes,
+            wake_at=self._wake_fleet_at,
+            wake_version=self.wake_version,
+            rate_per_minute=self._settings.commands_per_minute,
+        )
         looks = VersionReconciler(
             world, engine, verifier, classes, wake_fleet=self.wake_fleet, wake_at=self._wake_version_at
         )

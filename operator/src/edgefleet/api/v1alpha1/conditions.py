@@ -32,36 +32,70 @@ class ConditionReason(StrEnum):
     # What keeps an object from being acted on until somebody mends it.
     CLASS_UNKNOWN = "ClassUnknown"
     CLASS_INVALID = "ClassInvalid"
+    NAME_TAKEN = "NameTaken"
     NO_ARTIFACT = "NoArtifact"
     UNSIGNED = "Unsigned"
     MANIFEST_MISMATCH = "ManifestMismatch"
     BAD_SIGNATURE = "BadSignature"
     PREFLIGHT_REFUSED = "PreflightRefused"
     ARTIFACT_UNAVAILABLE = "ArtifactUnavailable"
-    NOT_SUPPORTED = "NotSupported"
+    QUARANTINED = "Quarantined"
     RINGS_OVERLAP = "RingsOverlap"
-    DEADLINE_EXCEEDED = "DeadlineExceeded"
-    ABORTED = "Aborted"
     # What a ring waits for.
+    NO_TARGET = "NoTarget"
+    PENDING = "Pending"
     VERSION_MISSING = "VersionMissing"
     VERSION_NOT_VERIFIED = "VersionNotVerified"
     BROKER_UNREACHABLE = "BrokerUnreachable"
     PREDECESSOR_NOT_PROVED = "PredecessorNotProved"
     APPROVAL_MISSING = "ApprovalMissing"
+    SHADOWING = "Shadowing"
+    SHADOW_UNREACHABLE = "ShadowUnreachable"
     WINDOW_CLOSED = "WindowClosed"
-    RING_EMPTY = "RingEmpty"
+    CONCURRENCY_REACHED = "ConcurrencyReached"
     BUDGET_SPENT = "BudgetSpent"
+    RATE_REACHED = "RateReached"
+    RING_EMPTY = "RingEmpty"
     SOAKING = "Soaking"
     GATE_NOT_PASSED = "GateNotPassed"
     GATE_UNREACHABLE = "GateUnreachable"
     SUSPENDED = "Suspended"
     PROVED = "Proved"
+    # Why a round was stopped.
+    ABORTED = "Aborted"
+    ROLLING_BACK = "RollingBack"
+    TOO_MANY_FAILURES = "TooManyFailures"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    SHADOW_DISAGREES = "ShadowDisagrees"
+    # Why one began.
+    TARGET_CHANGED = "TargetChanged"
+    RETRY_REQUESTED = "RetryRequested"
+    RING_CHANGED = "RingChanged"
+    QUARANTINE_LIFTED = "QuarantineLifted"
     # A device's own.
+    HELD = "Held"
+    COMMANDED = "Commanded"
+    FITS = "Fits"
+    FAILED = "Failed"
+    ACK_TIMEOUT = "AckTimeout"
+    PROGRESS_TIMEOUT = "ProgressTimeout"
+    TIMED_OUT = "TimedOut"
+    ROLLED_BACK = "RolledBack"
+    WRONG_DIGEST = "WrongDigest"
+    BLOCKED = "Blocked"
+    NO_LAST_GOOD = "NoLastGood"
+    NOT_MOVED = "NotMoved"
     PINNED = "Pinned"
+    PIN_WITHOUT_MODEL = "PinWithoutModel"
     UPDATES_DISABLED = "UpdatesDisabled"
+    UNASSIGNED = "Unassigned"
+    UNKNOWN_GENERATION = "UnknownGeneration"
     REVOKED = "Revoked"
     CERTIFICATE_REVOKED = "CertificateRevoked"
-    UNKNOWN_GENERATION = "UnknownGeneration"
+    COMMAND_REFUSED = "CommandRefused"
+    NEVER_SEEN = "NeverSeen"
+    ONLINE = "Online"
+    OFFLINE = "Offline"
     # A training run's.
     ARMED = "Armed"
     NO_DRIFT = "NoDrift"
@@ -88,10 +122,11 @@ CONDITIONS: Final[dict[str, tuple[ConditionMeaning, ...]]] = {
         *_SHARED,
         ConditionMeaning(ConditionType.UP_TO_DATE, "Reports what it was told to run."),
         ConditionMeaning(ConditionType.CONNECTED, "Its session at the broker stands."),
-        ConditionMeaning(ConditionType.COMPATIBLE, "The target has an artifact that its class can hold and run."),
+        ConditionMeaning(ConditionType.COMPATIBLE, "The target has an artifact that the device can hold and run."),
         ConditionMeaning(
             ConditionType.CONFLICT_PAUSED,
-            "Reports a generation nobody recorded and a digest that is neither target nor stable; a person resumes it.",
+            "Reports a generation nobody recorded and a digest that is neither target nor stable; the annotation"
+            " edgefleet.io/resume ends that. Present only while true.",
         ),
     ),
     "ModelVersion": (
@@ -101,13 +136,17 @@ CONDITIONS: Final[dict[str, tuple[ConditionMeaning, ...]]] = {
             ConditionType.VERIFIED, "Every artifact is signed, matches its manifest and passed preflight."
         ),
         ConditionMeaning(
-            ConditionType.QUARANTINED, "Nobody is given it any more; outranks Git until a token lifts it."
+            ConditionType.QUARANTINED,
+            "Nobody is given it any more; outranks Git until a token lifts it. Absent until there was evidence.",
         ),
     ),
     "RolloutRing": (
         ConditionMeaning(ConditionType.READY, "The target is proved. A suspended ring keeps it."),
-        ConditionMeaning(ConditionType.RECONCILING, "Rolling, soaking, or waiting for a window or an approval."),
-        ConditionMeaning(ConditionType.STALLED, "Aborted, until its generation changes or a retry token is handled."),
+        ConditionMeaning(ConditionType.RECONCILING, "Rolling, soaking, going back, or waiting for what will come."),
+        ConditionMeaning(
+            ConditionType.STALLED,
+            "Aborted, until another version, an edit, a retry token or the end of a quarantine; or rings overlap.",
+        ),
     ),
     "TrainingRun": (
         ConditionMeaning(ConditionType.READY, "Armed or complete."),

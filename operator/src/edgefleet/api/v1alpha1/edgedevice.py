@@ -252,7 +252,7 @@ class Baseline(Section):
 
 
 class LastGood(Section):
-    """What the device last ran well: where it returns to."""
+    """What the device ran well before its present command: where it returns to."""
 
     model: StatusName
     """The model."""
@@ -261,7 +261,7 @@ class LastGood(Section):
     digest: StatusDigest
     """SHA-256 of the artifact."""
     at: StatusTime
-    """When it was confirmed."""
+    """When it was told to run something else."""
 
 
 class EdgeDeviceStatus(Section):
@@ -288,11 +288,11 @@ class EdgeDeviceStatus(Section):
     baseline: Baseline | None = None
     """Its commissioning baseline."""
     last_good: LastGood | None = None
-    """What it last ran well."""
+    """What it ran well before its present command: where it returns to."""
     attempts: Count | None = None
-    """Failed attempts at the current target."""
+    """Which try in a row the present command is; absent without one."""
     blocked_until: StatusTime | None = None
-    """Until when it is left alone after failing."""
+    """Until when it is left alone after failing three times in a row."""
     blocked_reason: Annotated[str, Field(max_length=253)] | None = None
     """Why it is left alone."""
     handled_tokens: Annotated[tuple[HandledToken, ...], items(8, at_least=0), ListKind("atomic")] = ()

@@ -16,143 +16,27 @@ from edgefleet.api.meta import (
     MergedConditions,
     Resource,
 )
-from edgefleet.api.rules import Rule, at_least_one, exactly_one, named_at_most
+from edgefleet.api.rules import Rule, exactly_one, named_at_most
 from edgefleet.api.scalars import (
-    INTEGRAL,
     Count,
-    Duration,
     Generation,
     ModelName,
     Name,
-    Number,
     ObservedGeneration,
-    Percent,
-    PositiveCount,
     Share,
     StatusDigest,
     StatusName,
     StatusTime,
     StatusVersion,
-    Tolerance,
     Version,
     VersionRange,
     Word,
-    seconds,
 )
 from edgefleet.api.structure import ListKind, Section, items
+from edgefleet.api.v1alpha1.strategy import AbortWhen, Deadlines, PromoteWhen, Shadow, Strategy
 from edgefleet.api.windows import Window
 
 Step = Literal["Pending", "Rolling", "Soaking", "Gating", "Proved", "Aborted", "RollingBack", "Suspended"]
-
-
-class Rate(Section):
-    """How fast devices are commanded."""
-
-    per_minute: Annotated[int, Field(ge=1, le=1_000_000), INTEGRAL]
-    """Commands a minute, all paths together."""
-
-
-class Budget(Section):
-    """How many devices may be disturbed at once."""
-
-    group_by: LabelKey | None = None
-    """Label whose values share the budget, such as site; the whole ring when absent."""
-    max_unavailable: Share
-    """Devices of a group that may be out of service at once; a percentage is rounded up to at least one."""
-    count_offline: bool = True
-    """Whether devices that are offline anyway use up the budget."""
-
-
-class Strategy(Section):
-    """How a ring moves."""
-
-    max_concurrency: Share | None = None
-    """Devices updating at once; a percentage of the ring is rounded up to at least one."""
-    rate: Rate | None = None
-    """How fast devices are commanded."""
-    budget: Budget | None = None
-    """How many devices may be disturbed at once."""
-
-
-class MetricGate(Section):
-    """A bound on a figure, absolute or against a control ring. A figure that cannot be had holds the ring."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        at_least_one("gate-needs-a-bound", "max", "maxRatio"),
-        Rule(
-            id="ratio-needs-control",
-            cel="has(self.maxRatio) == has(self.control)",
-            message="maxRatio and control go together",
-            check=lambda self: (self.max_ratio is None) == (self.control is None),
-        ),
-    )
-
-    metric: Literal["selfTestFailures", "latency", "alertRate", "liveError", "drift"]
-    """The figure: self-test and latency come from the devices, the others from the drift monitor."""
-    max: Annotated[Number, Field(ge=0)] | None = None
-    """Largest value that passes (latency in microseconds, the others as a share from 0 to 1)."""
-    max_ratio: Annotated[Number, Field(ge=0, le=1000)] | None = None
-    """Largest value relative to the control ring's."""
-    control: Name | None = None
-    """A ring with the version before, to compare with."""
-
-
-class PromoteWhen(Section):
-    """What must be true before the ring counts as proved."""
-
-    success_percent: Percent = 100
-    """Share of judged devices that must have succeeded."""
-    min_sample: PositiveCount = 1
-    """Devices that must have been judged; capped at the ring's size."""
-    soak: Duration | None = None
-    """How long it must stay so, counted for this round and digest."""
-    metrics: Annotated[tuple[MetricGate, ...], items(8), ListKind("map", ("metric",))] = ()
-    """Further gates."""
-
-
-class AbortWhen(Section):
-    """When to stop at once. Rejected and deferred devices are no failures."""
-
-    type: Literal["Failed", "TimedOut", "RolledBack", "Any"]
-    """Which failures count."""
-    percent: Tolerance
-    """Share of judged devices above which the ring aborts."""
-    min_sample: PositiveCount = 1
-    """Devices that must have been judged before the raw share counts; capped at the ring's size."""
-
-
-class Deadlines(Section):
-    """Separate clocks. A device that sleeps is not timed out before it was reached."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            id="deadlines-fit-ring",
-            cel="!has(self.ring)"
-            " || ((!has(self.ack) || duration(self.ack) <= duration(self.ring))"
-            " && (!has(self.progress) || duration(self.progress) <= duration(self.ring)))",
-            message="ack and progress must not be longer than ring",
-            check=lambda self: (
-                self.ring is None
-                or all(part is None or seconds(part) <= seconds(self.ring) for part in (self.ack, self.progress))
-            ),
-        ),
-    )
-
-    ack: Duration | None = None
-    """From command to acknowledgement, while the device is online."""
-    progress: Duration | None = None
-    """Between two signs of progress."""
-    ring: Duration | None = None
-    """From the first command to the last outcome."""
-
-
-class Shadow(Section):
-    """The candidate scores the same inputs beside the version in force, without being used (inference pods)."""
-
-    min_windows: PositiveCount
-    """Windows to compare."""
-    max_disagreement_percent: Tolerance
-    """Share of differing decisions that still passes."""
 
 
 class RolloutRingSpec(Section):
@@ -172,6 +56,8 @@ class RolloutRingSpec(Section):
     """The ring's devices, in the ring's namespace."""
     limit: Share | None = None
     """At most so many of them, chosen by a stable hash: who joins displaces nobody."""
+    stratify_by: Annotated[tuple[LabelKey, ...], items(4), ListKind("set")] = ()
+    """Labels whose values a limited ring covers in proportion; site and hardware-revision when absent."""
     strategy: Strategy | None = None
     """How the ring moves."""
     promote_when: PromoteWhen | None = None
@@ -213,7 +99,7 @@ class RingCounts(Section):
     updated: Count = 0
     """Report the target."""
     held: Count = 0
-    """Wait for a slot, a budget, a window or a gate."""
+    """Wait for a slot, a budget, a rate, a window or a gate."""
     commanded: Count = 0
     """Told, not yet acknowledged."""
     in_progress: Count = 0
@@ -228,15 +114,19 @@ class RingCounts(Section):
     """Asked for later."""
     offline: Count = 0
     """Not connected and not updated."""
+    excluded: Count = 0
+    """Left alone: revoked, pinned, updates disabled, blocked, or never moved."""
+    conflict: Count = 0
+    """Paused: they report a generation that nobody recorded."""
 
 
 class Plan(Section):
-    """What the round will do."""
+    """What the round has to do, as it was when the round began."""
 
     members: Count
-    """Devices it will change."""
+    """Devices it has to change."""
     bytes_on_air: Generation
-    """Bytes they will download."""
+    """Bytes they download."""
     expected_seconds: Count | None = None
     """How long it should take."""
 
@@ -252,6 +142,27 @@ class Decision(Section):
     """The figures behind it."""
     at: StatusTime
     """When."""
+
+
+class Abort(Section):
+    """Why the round was stopped, and what that stood on. Absent while it was not."""
+
+    at: StatusTime
+    """When."""
+    generation: Generation
+    """Of the spec that was in force: another one starts the ring again."""
+    reason: Word
+    """Why, as one CamelCase word."""
+    evidence: Annotated[str, Field(max_length=1024)]
+    """The figures behind it."""
+    failed: Count = 0
+    """Devices that had failed."""
+    judged: Count = 0
+    """Devices whose outcome was known."""
+    reasons: Annotated[tuple[Word, ...], items(10, at_least=0), ListKind("atomic")] = ()
+    """What the failed ones said, most frequent first."""
+    blames: bool = False
+    """Whether that speaks against the version, so that it is quarantined."""
 
 
 class Failure(Section):
@@ -310,6 +221,8 @@ class RolloutRingStatus(Section):
     """Number of the round; rises with each change of target."""
     started_at: StatusTime | None = None
     """When the round began."""
+    rolling_since: StatusTime | None = None
+    """When it was last let go; its deadline does not run before."""
     epoch: Generation | None = None
     """Epoch of the leader that last wrote; the upper half of every command's generation."""
     target: Target | None = None
@@ -319,9 +232,11 @@ class RolloutRingStatus(Section):
     counts: RingCounts | None = None
     """Devices by where they are."""
     plan: Plan | None = None
-    """What the round will do."""
+    """What the round has to do, as it was when the round began."""
     decision: Decision | None = None
     """The last decision and what it stood on."""
+    aborted: Abort | None = None
+    """Why the round was stopped; absent while it was not."""
     waiting_for: Annotated[str, Field(max_length=512)] | None = None
     """What the ring waits for, as one sentence."""
     top_failures: Annotated[tuple[Failure, ...], items(10, at_least=0), ListKind("atomic")] = ()

@@ -1,8 +1,7 @@
 """What each device was last told, under which generation. Signs; must not publish.
 
-A generation is epoch << 32 | sequence. Each start of leadership takes an epoch above every generation that anybody has
-seen, so a new leader's commands outrank an old one's; within it the sequence counts. The same content keeps its
-generation, and signatures are deterministic, so saying it again is saying the same bytes.
+The same content keeps its generation, and signatures are deterministic, so saying it again is saying the same bytes.
+How generations are given out: `domain.rollout.numbering`.
 """
 
 from collections.abc import Sequence
@@ -12,8 +11,7 @@ from edgefleet.contracts.commands import sign_command
 from edgefleet.contracts.desired import Assignment, Settings
 from edgefleet.contracts.keys import SigningKey
 from edgefleet.domain.rollout.facts import Artifact, Command
-
-_SEQUENCE_BITS = 32
+from edgefleet.domain.rollout.numbering import Numbering
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Issued:
     """A command.
 
     Attributes:
-        command: as the planner knows it; None for settings alone.
+        command: as the planner knows it; None where no model is asked for.
         generation: its number.
         content: what it says; None for one that an earlier process issued.
         payload: the signed bytes; empty for one that an earlier process issued.
@@ -61,13 +59,12 @@ class CommandBook:
         """
         self._keys = keys
         self._issued: dict[str, Issued] = {}
-        self._epoch = 0
-        self._sequence = 0
+        self._numbering = Numbering()
 
     @property
     def epoch(self) -> int:
         """The epoch of this leadership; 0 before `open_epoch`."""
-        return self._epoch
+        return self._numbering.epoch
 
     def open_epoch(self, highest_generation: int, highest_epoch: int) -> None:
         """Begins an epoch above everything seen.
@@ -76,8 +73,12 @@ class CommandBook:
             highest_generation: of any command that anybody recorded or reports.
             highest_epoch: that any ring recorded.
         """
-        self._epoch = 1 + max(self._epoch, highest_epoch, highest_generation >> _SEQUENCE_BITS)
-        self._sequence = 0
+        self._numbering = self._numbering.open_epoch(highest_generation, highest_epoch)
+
+    def rise_above(self, generation: int) -> None:
+        """Makes sure that the next command outranks a generation that a device reports, in a new epoch if need be."""
+        if generation > self._numbering.generation:
+            self.open_epoch(generation, self._numbering.epoch)
 
     def find(self, device: str) -> Issued | None:
         """Returns the last command of a device."""
@@ -106,10 +107,8 @@ class CommandBook:
         Returns:
             The command, not yet sent.
         """
-        if above >= self._epoch << _SEQUENCE_BITS | (self._sequence + 1):
-            self.open_epoch(above, self._epoch)
-        self._sequence += 1
-        generation = self._epoch << _SEQUENCE_BITS | self._sequence
+        self._numbering = self._numbering.advance(above)
+        generation = self._numbering.generation
         artifact = content.artifact
         assignment = Assignment(
             device_id=device,

@@ -11,11 +11,13 @@ from edgefleet.contracts.reasons import ContractError
 from edgefleet.contracts.reported import Presence, Reported
 from edgefleet.contracts.topics import Topic
 from edgefleet.controllers.fleet.commands import CommandBook
+from edgefleet.controllers.fleet.records import RecordBook
 from edgefleet.controllers.fleet.twins import Declared, Twins
 from edgefleet.runtime.ports import Change, Gone, Listed, Put
 
 if TYPE_CHECKING:
     from edgefleet.api.v1alpha1.modelversion import Deployed
+    from edgefleet.controllers.quarantine import Asked
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -28,7 +30,9 @@ class FleetEngine:
         book: what each was last told.
         listed: whether every declared device is known.
         heard: whether everything the broker kept was delivered, and the session still stands.
+        records: what is written down of each.
         deployed: counts by (namespace, model, version).
+        asked: what the last passes want written on versions, by (namespace, name); the look at a version takes it.
         removed: devices whose retained command has to go, by name, with their last namespace.
     """
 
@@ -44,8 +48,11 @@ class FleetEngine:
         self.book = book
         self.listed = False
         self.heard = False
+        self.records = RecordBook()
         self.deployed: dict[tuple[str, str, str], Deployed] = {}
+        self.asked: dict[tuple[str, str], Asked] = {}
         self.removed: dict[str, str] = {}
+        self._present: set[str] = set()
         self._wake = wake
         self._now = now
 
@@ -77,6 +84,7 @@ class FleetEngine:
         gone = self.twins.drop(namespace, name, uid)
         if gone is not None and name not in self.twins.declared:
             self.book.forget(name)
+            self.records.forget(name)
             self.removed[name] = namespace
         self._wake(namespace)
 
@@ -97,16 +105,25 @@ class FleetEngine:
         recorded = (each.generation for device in self.twins.declared.values() for each in device.status.desired)
         return max((*reported, *recorded), default=0)
 
+    def observed(self, name: str) -> int:
+        """Returns the last generation that a device says it has seen; 0 for none."""
+        report = self.twins.voice(name).report
+        return report.observed_generation if report is not None else 0
+
     async def connected(self) -> None:
         """Everything the broker kept is known; what it should keep may be lost, so it is said again."""
         self.heard = True
         self.book.unsend()
+        for name, voice in self.twins.voices.items():
+            if name not in self._present:
+                voice.doubt(self._now())
         _LOG.info("the broker has told of %d devices", len(self.twins.voices))
         self.wake_all()
 
     async def disconnected(self, reason: str) -> None:
         """Nothing can be sent, and what devices say is out of date."""
         self.heard = False
+        self._present.clear()
         _LOG.warning("the broker is gone: %s", reason)
         self.wake_all()
 
@@ -117,6 +134,7 @@ class FleetEngine:
 
     async def presence(self, device_id: str, presence: Presence) -> None:
         """A device came or went."""
+        self._present.add(device_id)
         if self.twins.voice(device_id).hear_presence(presence, self._now()):
             self._wake_device(device_id)
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from edgefleet.api.v1alpha1.edgedevice import EdgeDevice, EdgeDeviceSpec, EdgeDeviceStatus
 from edgefleet.contracts.reported import Presence, Reported
+from edgefleet.domain.device.ordering import Moment, follows
 from edgefleet.runtime.ports import Object
 
 
@@ -56,22 +57,21 @@ class Voice:
     """Since when it is on- or offline."""
 
     def hear_report(self, report: Reported, now: float) -> bool:
-        """Takes a report, unless it is older than the last one of the same enrolment. Says whether it is news."""
+        """Takes a report that no later one of the same enrolment has overtaken. Says whether it is news."""
         last = self.report
-        if last is not None and last.enrolment_id == report.enrolment_id:
-            if (report.boot_count, report.seq) < (last.boot_count, last.seq):
-                return False
-            if _essence(last) == _essence(report):
-                self.report = report
-                return False
-        self.report, self.changed_at = report, now
+        if not follows(_find_moment(report), _find_moment(last) if last is not None else None):
+            return False
+        again = last is not None and _essence(last) == _essence(report)
+        self.report = report
+        if again:
+            return False
+        self.changed_at = now
         return True
 
     def hear_presence(self, presence: Presence, now: float) -> bool:
         """Takes a device's coming or going; a last will of an earlier boot says nothing. Says whether it is news."""
         last = self.presence
-        same = last is not None and last.enrolment_id == presence.enrolment_id
-        if same and last is not None and presence.boot_count < last.boot_count:
+        if not follows(_find_moment(presence), _find_moment(last) if last is not None else None):
             return False
         self.presence = presence
         online = presence.status == "online"
@@ -79,6 +79,16 @@ class Voice:
             return False
         self.online, self.since = online, now
         return True
+
+    def doubt(self, now: float) -> None:
+        """Takes a device for gone until it is heard again: the broker has forgotten that it was there."""
+        if self.online:
+            self.online, self.since = False, now
+
+
+def _find_moment(said: Reported | Presence) -> Moment:
+    """Returns when a device said something; a presence lasts from boot to boot."""
+    return Moment(said.enrolment_id, said.boot_count, said.seq if isinstance(said, Reported) else 0)
 
 
 def _essence(report: Reported) -> Reported:

@@ -6,9 +6,12 @@ Times are POSIX seconds. Everything is frozen; the controllers map objects to fa
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
+from edgefleet.domain.device.compatibility import Abilities, Needs
 from edgefleet.domain.device.selectors import Selector
+from edgefleet.domain.rollout.bucket import Bucket
+from edgefleet.domain.rollout.transitions import Step
 from edgefleet.domain.rollout.windows import Window
 
 Share = int | float
@@ -17,18 +20,6 @@ Share = int | float
 
 Outcome = Literal["Proved", "Aborted", "RolledBack", "Superseded"]
 """How a round ended."""
-
-
-class Step(StrEnum):
-    """Where a round is."""
-
-    PENDING = "Pending"
-    ROLLING = "Rolling"
-    SOAKING = "Soaking"
-    PROVED = "Proved"
-    ABORTED = "Aborted"
-    ROLLING_BACK = "RollingBack"
-    SUSPENDED = "Suspended"
 
 
 class Progress(StrEnum):
@@ -51,6 +42,22 @@ class Artifact:
     manifest_digest: str
     manifest_bytes: int
     """Size of the manifest's envelope."""
+    needs: Needs = field(default_factory=Needs)
+    """What a device must have, its size in bytes included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Why nobody is given a version any more, and whose evidence it was."""
+
+    ring: str
+    round: int
+    at: float
+    failed: int
+    judged: int
+    reasons: tuple[str, ...] = ()
+    """Most frequent first."""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,9 @@ class VersionFacts:
     verified: bool
     problem: str = ""
     """Why it is not verified, for a person."""
-    quarantined: bool = False
+    quarantine: Quarantine | None = None
+    lifted_at: float = 0.0
+    """When a person last took it out of quarantine; 0 if never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,23 @@ class HandledToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Abort:
+    """Why a round was stopped, and what it stood on."""
+
+    at: float
+    generation: int
+    """Of the ring's spec: another one starts the ring again."""
+    reason: str
+    evidence: str
+    failed: int = 0
+    judged: int = 0
+    reasons: tuple[str, ...] = ()
+    """What the failed devices said, most frequent first."""
+    blames: bool = False
+    """Whether the evidence speaks against the version, so that it is quarantined."""
+
+
+@dataclass(frozen=True, slots=True)
 class RingState:
     """What a ring remembers between two passes; everything else is derived."""
 
@@ -117,6 +143,8 @@ class RingState:
     since: float = 0.0
     round: int = 0
     started_at: float = 0.0
+    rolling_since: float = 0.0
+    """When the round was last let go: its deadline does not run while it is pending or suspended."""
     target: Target | None = None
     stable: Target | None = None
     proven: tuple[Proof, ...] = ()
@@ -124,8 +152,8 @@ class RingState:
     history: tuple[PastRound, ...] = ()
     """Newest first."""
     tokens: tuple[HandledToken, ...] = ()
-    aborted_generation: int = 0
-    """The generation of the spec under which the round was aborted."""
+    abort: Abort | None = None
+    """Of this round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +163,36 @@ class AbortRule:
     type: Literal["Failed", "TimedOut", "RolledBack", "Any"]
     percent: int
     min_sample: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MetricGate:
+    """A bound on a figure, absolute or relative to a control ring's."""
+
+    metric: str
+    max: float | None = None
+    max_ratio: float | None = None
+    control: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowRule:
+    """The candidate must agree with the version in force on so many windows before anything moves."""
+
+    min_windows: int
+    max_disagreement_percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowFigures:
+    """What a candidate has scored beside the version in force."""
+
+    windows: int
+    disagreements: int
+
+
+STRATA: Final = ("site", "hardware-revision")
+"""Labels whose values a limited ring covers evenly, unless it names others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +207,22 @@ class RingFacts:
     track: str | None = None
     after: tuple[str, ...] = ()
     limit: Share | None = None
+    stratify_by: tuple[str, ...] = STRATA
     max_concurrency: Share | None = None
+    rate_per_minute: int | None = None
     budget_label: str | None = None
     budget: Share | None = None
     budget_counts_offline: bool = True
     success_percent: int = 100
     min_sample: int = 1
     soak: float = 0.0
+    metrics: tuple[MetricGate, ...] = ()
+    shadow: ShadowRule | None = None
     abort_when: tuple[AbortRule, ...] = ()
-    ack_deadline: float | None = None
-    progress_deadline: float | None = None
+    ack_deadline: float = 600.0
+    """From command to acknowledgement, while the device is online."""
+    progress_deadline: float = 1800.0
+    """Between two signs of progress."""
     ring_deadline: float | None = None
     offline_policy: Literal["exclude", "count", "wait"] = "exclude"
     on_empty: Literal["hold", "skip"] = "hold"
@@ -168,8 +232,6 @@ class RingFacts:
     window: Window | None = None
     tokens: Mapping[str, str] = field(default_factory=dict[str, str])
     """Token annotations by name: approve, retry, resume."""
-    unsupported: tuple[str, ...] = ()
-    """Fields that this version of the planner cannot obey: the ring holds rather than ignore them."""
     state: RingState = field(default_factory=RingState)
 
 
@@ -183,6 +245,8 @@ class Command:
     generation: int
     at: float
     ring: str | None = None
+    attempt: int = 1
+    """Counts on while the commands before it failed too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +262,12 @@ class Report:
     message: str = ""
     changed_at: float = 0.0
     """When this was first heard."""
+    self_test_passed: bool | None = None
+    """Whether every golden vector was within its tolerance; None where none was run."""
+    latency_us: int | None = None
+    """Median time of one inference."""
+    previous: str | None = None
+    """Digest of the artifact in its other slot: it can go back to that without a download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +289,20 @@ class DeviceFacts:
     ring: str | None = None
     """The ring that owned it in the last pass."""
     class_known: bool = True
+    abilities: Abilities | None = None
     online: bool = False
-    online_since: float = 0.0
+    presence_since: float = 0.0
+    """Since when it is on- or offline."""
     updates_enabled: bool = True
     revoked: bool = False
     pin: Pin | None = None
     window: Window | None = None
     command: Command | None = None
     report: Report | None = None
+    last_good: str | None = None
+    """Digest of the artifact that it ran well before the present command: where it returns to."""
+    tokens: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Token annotations by name that nobody has acted on yet: resume, retry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +314,11 @@ class FleetFacts:
     devices: tuple[DeviceFacts, ...]
     connected: bool = True
     """Whether commands can be sent and what devices say is complete: false holds every ring."""
+    rate_per_minute: int | None = None
+    """Bounds every command of the namespace, whichever path it takes."""
+    buckets: Mapping[str, Bucket] = field(default_factory=dict[str, Bucket])
+    """What the last plan left in each bucket: by ring, and under the empty name for the namespace."""
+    figures: Mapping[tuple[str, str, str], float] = field(default_factory=dict[tuple[str, str, str], float])
+    """The drift monitor's figures by (ring, target digest, metric)."""
+    shadows: Mapping[tuple[str, str], ShadowFigures] = field(default_factory=dict[tuple[str, str], ShadowFigures])
+    """What candidates scored in the shadow, by (ring, target digest)."""

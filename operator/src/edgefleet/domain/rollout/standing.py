@@ -1,10 +1,10 @@
-"""Where one device stands in its ring's round, from what it was told and what it says. Pure; nothing is remembered."""
+"""Where a device can stand in its ring's round, and what each standing counts as. One table for planner and docs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from edgefleet.domain.rollout.facts import Artifact, Command, DeviceFacts, Pin, Progress, Report, RingFacts
+from edgefleet.domain.rollout.facts import Artifact
 
 
 class Standing(StrEnum):
@@ -21,109 +21,118 @@ class Standing(StrEnum):
     DEFERRED = "Deferred"
     OFFLINE = "Offline"
     EXCLUDED = "Excluded"
+    CONFLICT = "Conflict"
+    UNASSIGNED = "Unassigned"
 
 
-IN_FLIGHT: Final = frozenset({Standing.COMMANDED, Standing.IN_PROGRESS})
-"""Holds a slot."""
-FAILURES: Final = frozenset({Standing.FAILED, Standing.TIMED_OUT, Standing.ROLLED_BACK})
-"""Counts against the round. Rejected, deferred and offline devices do not."""
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a standing counts as.
 
-_OUTCOMES: Final = {
-    Progress.FAILED: Standing.FAILED,
-    Progress.REJECTED: Standing.REJECTED,
-    Progress.ROLLED_BACK: Standing.ROLLED_BACK,
-    Progress.DEFERRED: Standing.DEFERRED,
+    Attributes:
+        when: the definition, for a person.
+        judged: its outcome is known and counts in every percentage.
+        open: its outcome will come; the gate does not pass over it.
+        failure: counts against the round.
+        in_flight: is being changed: holds a slot and uses up its group's budget.
+        eligible: could be judged in this round: the ring's size, as `minSample` is capped by it.
+    """
+
+    when: str
+    judged: bool = False
+    open: bool = False
+    failure: bool = False
+    in_flight: bool = False
+    eligible: bool = True
+
+
+STANDINGS: Final[dict[Standing, Meaning]] = {
+    Standing.UPDATED: Meaning("reports the target's digest, and was last told to run it or nothing", judged=True),
+    Standing.HELD: Meaning("could be told, and waits for a slot, a budget, a rate, a window or a gate", open=True),
+    Standing.COMMANDED: Meaning("was told in this round and has not acknowledged it yet", open=True, in_flight=True),
+    Standing.IN_PROGRESS: Meaning("has acknowledged the command and is at it", open=True, in_flight=True),
+    Standing.FAILED: Meaning(
+        "says that it failed, or that it is done while it runs something else", judged=True, failure=True
+    ),
+    Standing.TIMED_OUT: Meaning(
+        "was told, is online, and neither acknowledged nor made progress in time", judged=True, failure=True
+    ),
+    Standing.REJECTED: Meaning(
+        "cannot take it: no artifact for its class, it does not fit, or it says no", eligible=False
+    ),
+    Standing.ROLLED_BACK: Meaning("tried it and went back by itself", judged=True, failure=True),
+    Standing.DEFERRED: Meaning("asked for later; neither a failure nor an outcome", open=True),
+    Standing.OFFLINE: Meaning("is not connected and does not run the target; offlinePolicy says how it counts"),
+    Standing.EXCLUDED: Meaning(
+        "is left alone: revoked, pinned, updates disabled, blocked, or never moved", eligible=False
+    ),
+    Standing.CONFLICT: Meaning(
+        "reports a generation nobody recorded and a digest that is neither target nor stable", eligible=False
+    ),
+    Standing.UNASSIGNED: Meaning("is in no ring", eligible=False),
 }
+"""What each standing counts as."""
+
+
+def _standings(flag: str) -> frozenset[Standing]:
+    return frozenset(standing for standing, meaning in STANDINGS.items() if getattr(meaning, flag))
+
+
+IN_FLIGHT: Final = _standings("in_flight")
+FAILURES: Final = _standings("failure")
+OPEN: Final = _standings("open")
+JUDGED: Final = _standings("judged")
+ELIGIBLE: Final = _standings("eligible")
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A device, where it stands, and why.
+    """Where a device stands, and why. Devices that stand alike share one.
 
     Attributes:
-        device: the device.
-        standing: where it stands.
-        artifact: its class's file of the round's target, None where there is none.
-        reason: one word; the device's own where it gave one.
+        standing: where.
+        ring: the ring that owns it, None where none does.
+        artifact: its class's file of what is wanted of it, None where there is none.
+        reason: one word; the device's own where it gave one; empty when there is nothing to say.
         message: a sentence, possibly empty.
+        holds_slot: counts against concurrency and budget: in flight, or out of sight with an open command.
     """
 
-    device: DeviceFacts
     standing: Standing
+    ring: str | None = None
     artifact: Artifact | None = None
     reason: str = ""
     message: str = ""
+    holds_slot: bool = False
 
 
-def active_pin(device: DeviceFacts, now: float) -> Pin | None:
-    """Returns the device's pin while it holds."""
-    pin = device.pin
-    return pin if pin is not None and (pin.until is None or now < pin.until) else None
+UNASSIGNED: Final = Stand(Standing.UNASSIGNED, None, None, "Unassigned", "is in no ring")
 
 
-def judge_device(
-    device: DeviceFacts, ring: RingFacts, artifact: Artifact | None, started_at: float, now: float
-) -> Stand:
-    """Returns where the device stands.
+class SharedStands:
+    """Gives devices of a ring that stand alike the same stand: a fleet has few."""
 
-    Args:
-        device: a device of the ring.
-        ring: for its deadlines.
-        artifact: the target's file for the device's class, if it has one.
-        started_at: when the round began: failures of commands before that are an earlier round's.
-        now: POSIX seconds.
-    """
-    barred = _bar_device(device, artifact, now)
-    if barred is not None or artifact is None:
-        message = f"the target has no artifact for class {device.device_class}"
-        return barred or Stand(device, Standing.REJECTED, None, "NoArtifact", message)
-    command = device.command
-    meant = command is not None and command.digest == artifact.digest
-    if device.report is not None and device.report.digest == artifact.digest and (command is None or meant):
-        return Stand(device, Standing.UPDATED, artifact)
-    if not device.updates_enabled:
-        return Stand(device, Standing.EXCLUDED, artifact, "UpdatesDisabled", "updatesEnabled is false")
-    if command is not None and meant and command.at >= started_at:
-        return _judge_commanded(device, ring, artifact, command, now)
-    if not device.online:
-        return Stand(device, Standing.OFFLINE, artifact, "Offline", "is offline")
-    return Stand(device, Standing.HELD, artifact)
+    def __init__(self, ring: str) -> None:
+        """Start with none.
 
+        Args:
+            ring: the ring's name.
+        """
+        self._ring = ring
+        self._known: dict[tuple[Standing, str, str, str, bool], Stand] = {}
 
-def _bar_device(device: DeviceFacts, artifact: Artifact | None, now: float) -> Stand | None:
-    """Returns the stand of a device that its ring leaves alone."""
-    pin = active_pin(device, now)
-    if device.revoked:
-        return Stand(device, Standing.EXCLUDED, artifact, "Revoked", "is revoked")
-    if pin is not None:
-        return Stand(device, Standing.EXCLUDED, artifact, "Pinned", f"is pinned to {pin.version}")
-    if not device.class_known:
-        message = f"device class {device.device_class} is not declared"
-        return Stand(device, Standing.REJECTED, artifact, "ClassUnknown", message)
-    return None
-
-
-def _judge_commanded(device: DeviceFacts, ring: RingFacts, artifact: Artifact, command: Command, now: float) -> Stand:
-    report = device.report
-    if report is None or report.generation < command.generation:
-        waited = now - max(command.at, device.online_since)
-        if not device.online:
-            return Stand(device, Standing.OFFLINE, artifact, "Offline", "is offline since it was commanded")
-        if ring.ack_deadline is not None and waited > ring.ack_deadline:
-            message = f"has not acknowledged within {ring.ack_deadline:.0f} s"
-            return Stand(device, Standing.TIMED_OUT, artifact, "AckTimeout", message)
-        return Stand(device, Standing.COMMANDED, artifact)
-    outcome = _OUTCOMES.get(report.progress)
-    if outcome is not None:
-        return Stand(device, outcome, artifact, report.reason, report.message)
-    return _judge_working(device, ring, artifact, report, now)
-
-
-def _judge_working(device: DeviceFacts, ring: RingFacts, artifact: Artifact, report: Report, now: float) -> Stand:
-    waited = now - max(report.changed_at, device.online_since)
-    if not device.online:
-        return Stand(device, Standing.OFFLINE, artifact, "Offline", "went offline while updating")
-    if ring.progress_deadline is not None and waited > ring.progress_deadline:
-        message = f"has made no progress for {ring.progress_deadline:.0f} s"
-        return Stand(device, Standing.TIMED_OUT, artifact, "ProgressTimeout", message)
-    return Stand(device, Standing.IN_PROGRESS, artifact, report.reason, report.message)
+    def stand(
+        self,
+        standing: Standing,
+        artifact: Artifact | None,
+        reason: str = "",
+        message: str = "",
+        *,
+        holds_slot: bool = False,
+    ) -> Stand:
+        """Returns the stand with these values."""
+        key = (standing, artifact.digest if artifact is not None else "", reason, message, holds_slot)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = Stand(standing, self._ring, artifact, reason, message, holds_slot)
+        return found

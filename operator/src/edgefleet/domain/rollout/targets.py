@@ -1,10 +1,11 @@
 """Which version a ring moves to: its pin, the best of a range, or what the rings before it have proved. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from edgefleet.domain.rollout.catalogue import is_usable
 from edgefleet.domain.rollout.facts import RingFacts, RingState, Target, VersionFacts
 from edgefleet.domain.rollout.versions import Version, VersionRange
 
@@ -26,7 +27,7 @@ class Choice:
 
     Attributes:
         target: None while it has to wait.
-        reason: one word: VersionMissing, PredecessorNotProved, or empty.
+        reason: one word: VersionMissing, VersionNotVerified, Quarantined, PredecessorNotProved, or empty.
         waits: a sentence for a person, empty with a target.
     """
 
@@ -35,12 +36,12 @@ class Choice:
     waits: str = ""
 
 
-def choose_target(ring: RingFacts, versions: tuple[VersionFacts, ...], states: Mapping[str, RingState]) -> Choice:
+def choose_target(ring: RingFacts, versions: Sequence[VersionFacts], states: Mapping[str, RingState]) -> Choice:
     """Returns what the ring should move to.
 
     Args:
         ring: the ring.
-        versions: declared versions, of any model.
+        versions: of any model, quarantine as it is in force.
         states: the state of every ring of the namespace by name, those before this one already planned.
     """
     own = {version.version: version for version in versions if version.model == ring.model}
@@ -51,20 +52,21 @@ def choose_target(ring: RingFacts, versions: tuple[VersionFacts, ...], states: M
     return _choose_proven(ring.after, own, states)
 
 
-def is_usable(version: VersionFacts) -> bool:
-    """Says whether devices may be given the version."""
-    return version.verified and not version.quarantined
+def _refuse(model: str, version: VersionFacts) -> Choice:
+    """Returns why nobody is given the version."""
+    if version.quarantine is not None:
+        held = version.quarantine
+        said = held.message or f"{held.failed} of {held.judged} devices failed"
+        return Choice(None, "Quarantined", f"{model} {version.version} to leave quarantine ({held.ring}: {said})")
+    waits = f"{model} {version.version} to be verified: {version.problem or _UNSEEN}"
+    return Choice(None, "VersionNotVerified", waits)
 
 
 def _choose_pinned(model: str, pin: str, own: Mapping[str, VersionFacts]) -> Choice:
     found = own.get(pin)
     if found is None:
         return Choice(None, "VersionMissing", f"{model} {pin} to be declared")
-    if found.quarantined:
-        return Choice(None, "Quarantined", f"{model} {pin} to leave quarantine")
-    if not found.verified:
-        return Choice(None, "VersionNotVerified", f"{model} {pin} to be verified: {found.problem or _UNSEEN}")
-    return Choice(Target(found.version, found.digest))
+    return Choice(Target(found.version, found.digest)) if is_usable(found) else _refuse(model, found)
 
 
 def _choose_tracked(model: str, track: str, own: Mapping[str, VersionFacts]) -> Choice:
@@ -75,17 +77,16 @@ def _choose_tracked(model: str, track: str, own: Mapping[str, VersionFacts]) -> 
         return Choice(Target(usable[picked].version, usable[picked].digest))
     refused = span.pick(Version.parse(text) for text in own)
     if refused is not None:
-        waits = f"a verified version of {model} in {track}: {refused} is not: {own[str(refused)].problem or _UNSEEN}"
-        return Choice(None, "VersionNotVerified", waits)
+        return _refuse(model, next(each for text, each in own.items() if Version.parse(text) == refused))
     return Choice(None, "VersionMissing", f"a version of {model} in {track} to be declared")
 
 
-def _choose_proven(after: tuple[str, ...], own: Mapping[str, VersionFacts], states: Mapping[str, RingState]) -> Choice:
+def _choose_proven(after: Sequence[str], own: Mapping[str, VersionFacts], states: Mapping[str, RingState]) -> Choice:
     """Returns the target that every predecessor has proved and whose last proof is newest."""
     missing = sorted(name for name in after if name not in states)
     if missing:
         return Choice(None, "PredecessorNotProved", f"ring {missing[0]} to be declared")
-    usable = {version.digest: version for version in own.values() if is_usable(version)}
+    usable = {version.digest: version for version in reversed(list(own.values())) if is_usable(version)}
     proven = [{proof.digest: proof.at for proof in reversed(states[name].proven)} for name in after]
     shared = set(usable).intersection(*proven)
     if not shared:

@@ -10,6 +10,9 @@ _AHEAD: Final = 8
 """Days to look ahead for the next opening: a week, and one for periods that begin late."""
 
 
+_WEEK_SECONDS: Final = 7 * 86_400.0
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """A stretch of local time; `end` at or before `start` is on the next day. `24:00` ends a day."""
@@ -43,8 +46,17 @@ class Window:
         return any(begin <= now < end for begin, end in self._spans(now))
 
     def next_change(self, now: float) -> float | None:
-        """Returns when the window next opens or closes, or None when it does not within a week. Pure."""
-        return min((edge for span in self._spans(now) for edge in span if edge > now), default=None)
+        """Returns when the window next opens or closes, or None when it does not within a week. Pure.
+
+        Periods that touch are one: where one ends and the next begins, nothing changes.
+        """
+        edges: list[float] = []
+        for begin, end in sorted(self._spans(now)):
+            if edges and begin <= edges[-1]:
+                edges[-1] = max(edges[-1], end)
+            else:
+                edges += [begin, end]
+        return min((edge for edge in edges if now < edge <= now + _WEEK_SECONDS), default=None)
 
     def _spans(self, now: float) -> list[tuple[float, float]]:
         zone = ZoneInfo(self.time_zone)
