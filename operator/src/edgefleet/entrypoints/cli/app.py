@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from edgefleet.entrypoints.cli.device import device_app, registry_app
+from edgefleet.entrypoints.cli.explain import explain
 from edgefleet.entrypoints.cli.keys import keys_app
 from edgefleet.entrypoints.cli.lint import lint
 from edgefleet.entrypoints.cli.model import model_app
+from edgefleet.entrypoints.cli.plan import plan
+from edgefleet.entrypoints.cli.simulate import simulate
 
 app = typer.Typer(
     name="edgefleet",
@@ -18,6 +21,9 @@ app = typer.Typer(
     add_completion=True,
 )
 app.command()(lint)
+app.command()(plan)
+app.command()(explain)
+app.command()(simulate)
 app.add_typer(device_app)
 app.add_typer(registry_app)
 app.add_typer(model_app)

@@ -1,21 +1,17 @@
 """`edgefleet lint`: reads a folder, prints what to mend."""
 
-import io
 import json
-import subprocess
 import sys
-import tarfile
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from edgefleet.entrypoints.cli.git_revision import PREFIX, GitError, read_revision
 from edgefleet.manifests import lint as linting
 from edgefleet.manifests.findings import Finding
-from edgefleet.manifests.folder import SUFFIXES, Reading, is_read, read_files, read_folder
-
-GIT_PREFIX = "git:"
+from edgefleet.manifests.folder import SUFFIXES, Reading, read_files, read_folder
 
 
 class Format(StrEnum):
@@ -72,26 +68,15 @@ def _read(folder: str) -> Reading:
 
 
 def _read_against(against: str, folder: str) -> Reading:
-    if not against.startswith(GIT_PREFIX):
+    if not against.startswith(PREFIX):
         return _read(against)
-    revision = against.removeprefix(GIT_PREFIX)
+    revision = against.removeprefix(PREFIX)
     if folder == "-" or revision.startswith("-"):
-        _fail("--against git:REV needs a folder and a revision")
-    # An archive of the folder alone, in one go, whatever the number of files.
-    with tarfile.open(fileobj=io.BytesIO(_git(folder, "archive", "--format=tar", revision))) as archive:
-        members = [entry for entry in archive if entry.isfile() and is_read(PurePosixPath(entry.name))]
-        contents = {entry.name: archive.extractfile(entry) for entry in members}
-        return read_files({name: content.read() for name, content in contents.items() if content is not None})
-
-
-def _git(folder: str, *arguments: str) -> bytes:
+        _fail(f"--against {PREFIX}REV needs a folder and a revision")
     try:
-        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, check=False)  # noqa: S603, S607 - the user's own git, no shell
-    except FileNotFoundError:
-        _fail("--against git:REV needs git on the PATH")
-    if done.returncode:
-        _fail(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
+        return read_revision(folder, revision)
+    except GitError as problem:
+        _fail(str(problem))
 
 
 def _print(report: linting.Report, output: Format, folder: str) -> None:

@@ -1,0 +1,1 @@
+"""What a folder of manifests would do to a fleet, before anybody applies it."""
