@@ -40,6 +40,7 @@ def test_a_rollout_to_ten_thousand_devices() -> None:
     run = world.run()
     spent = time.process_time() - began
     figures = f"{spent:.1f} s of CPU, {run.planning_seconds:.1f} s of it in {run.passes} plans"
+    print(figures)  # noqa: T201 - `pytest -s` shows what docs/performance.md quotes
 
     assert everything.violations == []
     assert run.rested

@@ -165,3 +165,12 @@ def test_success_does_not_fire_again_with_every_pass() -> None:
     told = [fleet.step().effects for _ in range(5)]
     assert told == [()] * 5
     assert len(fleet.state("all").proven) == 1
+
+
+def test_a_gate_that_was_passed_is_lost_by_failures_alone() -> None:
+    ring = gate(success_percent=60, min_sample=3)
+    assert not judge_gate(ring, count(updated=2, offline=1)).passed
+    assert judge_gate(ring, count(updated=2, offline=1), passed=True).passed
+    assert judge_gate(ring, count(updated=2, held=9), passed=True).passed
+    assert not judge_gate(ring, count(updated=2, failed=2), passed=True).passed
+    assert not judge_gate(ring, count(offline=3), passed=True).passed

@@ -98,7 +98,7 @@ def judge_gate(ring: RingFacts, counts: Tally, *, passed: bool = False, overdue:
     Args:
         ring: for its bounds.
         counts: its devices.
-        passed: the gate was passed already: who wakes or joins now takes that back only with an outcome.
+        passed: the gate was passed already: who wakes, joins or leaves now takes that back only by failing.
         overdue: the ring's deadline has passed: devices in flight count as failed, nobody else is waited for.
     """
     updated = counts.of(Standing.UPDATED)
@@ -107,7 +107,7 @@ def judge_gate(ring: RingFacts, counts: Tally, *, passed: bool = False, overdue:
     if judged == 0 and waiting == 0:
         skipped = ring.on_empty == "skip" and not overdue
         return Verdict(skipped, "" if skipped else "RingEmpty", f"none of {counts.total} devices can be judged")
-    sample = max(1, min(ring.min_sample, counts.size))
+    sample = 1 if passed else max(1, min(ring.min_sample, counts.size))
     evidence = f"{updated} of {judged} judged devices updated, {ring.success_percent} % of at least {sample} wanted"
     enough = updated * 100 >= ring.success_percent * (judged + waiting)
     good = judged >= sample and enough
