@@ -61,7 +61,7 @@ BUGS = (
     Bug(
         "the gate of small samples",
         f"{ROLLOUT}/gates.py",
-        "good = judged >= sample and enough",
+        "good = judged >= (1 if passed else sample) and enough",
         "good = enough",
     ),
     Bug(

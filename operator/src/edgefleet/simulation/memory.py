@@ -64,7 +64,12 @@ class Memory:
         twin = self.twins.get(name)
         if twin is None:
             twin = self.twins[name] = Twin()
-        return twin.hear_report(report, now) and self._note_news(name)
+        if not twin.hear_report(report, now):
+            return False
+        issued = self.book.get(name)
+        if twin.anew and issued is not None and report.words.generation < issued.generation:
+            issued.sent = False  # a board that was flashed: the broker may have lost what it should find
+        return self._note_news(name)
 
     def hear_presence(self, name: str, presence: Presence, now: float) -> bool:
         """Takes a coming or going. Says whether it is news of a declared device."""

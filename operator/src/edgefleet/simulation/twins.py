@@ -16,12 +16,14 @@ class Twin:
         online: whether it is there.
         since: since when it is, or is not; 0 for never heard of.
         floor: the security floor that it reports.
+        anew: whether its last report was the first of its enrolment, as far as is known.
     """
 
     report: Report | None = None
     online: bool = False
     since: float = 0.0
     floor: int = 0
+    anew: bool = False
     _moment: Moment | None = None
     _words: Words | None = None
     _presence: Presence | None = None
@@ -32,6 +34,7 @@ class Twin:
             return False
         again = self._moment is not None and self._moment.enrolment_id == report.moment.enrolment_id
         self._moment = report.moment
+        self.anew = not again
         if again and report.words == self._words:
             return False
         words = self._words = report.words

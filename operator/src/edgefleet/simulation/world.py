@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edgefleet.domain.rollout.effects import Effect
 from edgefleet.domain.rollout.facts import Artifact, DeviceFacts, FleetFacts, Progress
@@ -20,6 +20,9 @@ from edgefleet.simulation.moves import AddDevice, AddVersion, EditDevice, Move, 
 from edgefleet.simulation.observer import Observer, Sent
 from edgefleet.simulation.record import Outcome, Recorder, RingEnd, Run
 from edgefleet.simulation.store import Store
+
+if TYPE_CHECKING:
+    from edgefleet.domain.device.compatibility import Abilities
 
 START: Final = 1_767_600_000.0
 """Monday, 2026-01-05, 08:00 UTC."""
@@ -120,7 +123,7 @@ class World:
         self.pace = pace or Pace()
         self.trouble = trouble or Trouble()
         self.surroundings = facts
-        self.abilities = {device.name: device.abilities for device in facts.devices if device.abilities is not None}
+        self.abilities: dict[str, Abilities] = {}
         self.devices: dict[str, Device] = {}
         self.leader: Leader | None = None
         self.effects = 0
@@ -128,13 +131,10 @@ class World:
         self.last_activity = now
         self.record = Recorder()
         self._observers: tuple[Observer, ...] = (self.record, *observers)
-        self._draw = draw
-        self._started = now
+        self._draw, self._started = draw, now
         self._leaders: list[Leader] = []
-        self._idle_passes = 0
-        self._cpu_seconds = 0.0
-        for version in facts.versions:
-            self._keep_artifacts(version.artifacts.values())
+        self._idle_passes, self._cpu_seconds = 0, 0.0
+        self._keep_artifacts(artifact for version in facts.versions for artifact in version.artifacts.values())
         for device in facts.devices:
             self._build(device)
 
@@ -143,7 +143,7 @@ class World:
         report, command = facts.report, facts.command
         device = Device(facts.name, self._draw(facts), self.environment, self.broker, facts.abilities)
         if facts.abilities is not None:
-            self.abilities[facts.name] = facts.abilities  # of one that came later, too
+            self.abilities[facts.name] = facts.abilities
             device.floor = facts.abilities.security_floor
         if report is not None:
             device.active, device.previous = report.digest, report.previous

@@ -9,7 +9,7 @@ import pytest
 
 from edgefleet.domain.device.selectors import Requirement, Selector
 from edgefleet.domain.rollout.bucket import Bucket, next_token_at, refill
-from edgefleet.domain.rollout.facts import AbortRule, DeviceFacts, Pin, Progress, Report
+from edgefleet.domain.rollout.facts import AbortRule, Command, DeviceFacts, Pin, Progress, Report
 from edgefleet.domain.rollout.standing import Standing
 from support.fleet_facts import Fleet, make_device, make_devices, make_ring, make_version
 
@@ -221,3 +221,16 @@ def test_a_device_at_a_command_that_nobody_recorded_holds_a_slot() -> None:
     fleet.devices["motor-02"] = replace(fleet.devices["motor-02"], report=busy)
     fleet.tell()
     assert [name for name, _ in fleet.commands] in ([], ["motor-02"])
+
+
+@pytest.mark.parametrize("progress", [Progress.DONE, Progress.FAILED, Progress.ROLLED_BACK, Progress.NONE])
+def test_a_device_that_was_told_to_keep_what_it_runs_needs_a_slot_for_the_next_command(progress: Progress) -> None:
+    fleet = make_fleet(make_devices(2), max_concurrency=1)
+    fleet.versions.append(make_version("1.1.0"))
+    old = fleet.versions[0].artifacts["esp32"].digest
+    keep = Command("anomaly", "1.0.0", old, 9, 10.0, "all")
+    for name, device in fleet.devices.items():
+        report = Report(old, 5, progress, changed_at=5.0)
+        fleet.devices[name] = replace(device, ring="all", command=keep, report=report)
+    fleet.tell()
+    assert len(fleet.commands) == 1

@@ -221,3 +221,27 @@ def test_a_device_whose_record_was_lost_returns_to_what_lies_in_its_other_slot()
     )
     fleet.settle()
     assert fleet.runs("1.0.0") == {"motor-02"}
+
+
+def test_a_board_that_was_flashed_and_is_on_its_way_home_holds_its_slot() -> None:
+    fleet = make_fleet(4, max_concurrency=1)
+    fleet.versions.append(make_version("1.1.0"))
+    fleet.step()
+    fail_on(fleet, "1.1.0", *(set(fleet.devices) - fleet.runs("1.1.0")))
+    for _ in range(10):
+        shown = fleet.tell()
+        if any(isinstance(effect, SendCommand) and effect.version == "1.0.0" for effect in shown.effects):
+            break
+        fleet.now += 1
+        fleet.act()
+    shown = fleet.plan()
+    (name,) = [name for name, stand in shown.devices.items() if stand.holds_slot]
+    command = fleet.devices[name].command
+    assert command is not None
+    assert command.version == "1.0.0"
+    report = Report(None, command.generation, Progress.WORKING, changed_at=fleet.now)
+    fleet.devices[name] = replace(fleet.devices[name], report=report)
+    shown = fleet.plan()
+    assert shown.devices[name].standing.value == "InProgress"
+    assert shown.devices[name].holds_slot
+    assert not [effect for effect in shown.effects if isinstance(effect, SendCommand)]

@@ -6,6 +6,8 @@ from edgefleet.domain.rollout.facts import DeviceFacts, Pin, Progress
 
 FAILED: Final = frozenset({Progress.FAILED, Progress.ROLLED_BACK})
 """Ends of a command that count against the device."""
+_UNDECIDED: Final = frozenset({Progress.WORKING, Progress.DEFERRED})
+"""What may still become something else."""
 
 
 def active_pin(device: DeviceFacts, now: float) -> Pin | None:
@@ -34,7 +36,7 @@ def is_busy(device: DeviceFacts) -> bool:
     if command is None or not is_unanswered(device):
         return is_working(device)
     # Who is told to keep what it runs is not disturbed.
-    return report is None or report.digest != command.digest or report.progress is not Progress.DONE
+    return report is None or report.digest != command.digest or report.progress in _UNDECIDED
 
 
 def is_wavering(device: DeviceFacts) -> bool:

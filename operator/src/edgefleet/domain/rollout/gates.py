@@ -107,10 +107,10 @@ def judge_gate(ring: RingFacts, counts: Tally, *, passed: bool = False, overdue:
     if judged == 0 and waiting == 0:
         skipped = ring.on_empty == "skip" and not overdue
         return Verdict(skipped, "" if skipped else "RingEmpty", f"none of {counts.total} devices can be judged")
-    sample = 1 if passed else max(1, min(ring.min_sample, counts.size))
+    sample = max(1, min(ring.min_sample, counts.size))
     evidence = f"{updated} of {judged} judged devices updated, {ring.success_percent} % of at least {sample} wanted"
     enough = updated * 100 >= ring.success_percent * (judged + waiting)
-    good = judged >= sample and enough
+    good = judged >= (1 if passed else sample) and enough
     return Verdict(good, "" if good else "GateNotPassed", evidence)
 
 

@@ -326,7 +326,7 @@ class Judge:
             return shared.stand(Standing.EXCLUDED, home.artifact, "UpdatesDisabled", "updatesEnabled is false")
         command, since = device.command, self.state.abort.at if self.state.abort is not None else self.state.since
         told = command is not None and command.digest == home.artifact.digest and command.at >= since
-        if command is not None and told and (moved or is_unanswered(device)):
+        if command is not None and told and (moved or is_unanswered(device) or is_working(device)):
             return self._judge_commanded(device, home.artifact, command, shared)
         return self._judge_untold(device, home.artifact, shared, moved=moved)
 

@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -50,9 +51,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="What is live: a context of the kubeconfig, or what `kubectl get rollouts,mv,ed,cm -o yaml` printed.",
         ),
     ] = None,
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Of objects that name none, as kubectl has it.")
-    ] = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Of objects that name none.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the dice; the same seed tells the same. [random]")] = None,
     failing: Annotated[str, typer.Option(metavar="PERCENT", help="Devices that fail what they are given.")] = "0%",
     bad_version: Annotated[
@@ -77,42 +76,46 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     if (folder is None) == (devices is None):
         fail("simulate", "give a folder of manifests, or --devices for a made-up fleet")
+    shares = {"failing": failing, "asleep": asleep, "crashing": crashing, "silent": silent, "reordered": reordered}
     try:
-        ills = Ills(
-            failing=_parse_share("--failing", failing),
-            asleep=_parse_share("--asleep", asleep),
-            crashing=_parse_share("--crashing", crashing),
-            silent=_parse_share("--silent", silent),
-            reordered=_parse_share("--reordered", reordered),
-            leader_change=leader_change,
-            bad_version=bad_version,
-        )
-        seconds = _parse_duration(until)
+        ills = Ills(**_parse_shares(shares), leader_change=leader_change, bad_version=bad_version)
         began = START if now is None and against is None else parse_now(now)
-    except SourceError as problem:
+        limits = Limits(secrets.randbelow(_SEEDS) if seed is None else seed, began, _parse_duration(until))
+        source = Source(folder, against, namespace, kubeconfig, began)
+        stories = _simulate_source(source, ills, limits) if devices is None else [_make_up(devices, ills, limits)]
+    except (SourceError, UnknownVersionError) as problem:
         fail("simulate", str(problem))
-    drawn = secrets.randbelow(_SEEDS) if seed is None else seed
-    try:
-        if devices is not None:
-            stories = [simulate_synthetic(devices, ills, seed=drawn, now=began, seconds=seconds)]
-        else:
-            source = Source(folder, against, namespace, kubeconfig, began)
-            stories = _simulate_source(source, ills, drawn, seconds)
-    except UnknownVersionError as problem:
-        fail("simulate", f"--bad-version: {problem}")
     _print(stories, output)
-    if not all(story.good for story in stories):
-        raise typer.Exit(1)
+    raise typer.Exit(0 if all(story.good for story in stories) else 1)
 
 
-def _simulate_source(source: Source, ills: Ills, seed: int, seconds: float) -> list[Story]:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What everything is drawn from, when it begins, and how long it may take.
+
+    Attributes:
+        seed: of the dice.
+        now: POSIX seconds.
+        seconds: of virtual time.
+    """
+
+    seed: int
+    now: float
+    seconds: float
+
+
+def _make_up(devices: int, ills: Ills, limits: Limits) -> Story:
+    return simulate_synthetic(devices, ills, seed=limits.seed, now=limits.now, seconds=limits.seconds)
+
+
+def _simulate_source(source: Source, ills: Ills, limits: Limits) -> list[Story]:
     loading = load_or_exit("simulate", source.load)
     stories: list[Story] = []
     for name, loaded in loading.namespaces.items():
         facts = loaded.facts
         where = f"namespace {name}" if name else "the manifests"
         fleet = f"{len(facts.devices):,} devices and {len(facts.rings)} rings of {where}"
-        story = simulate_declared(facts, fleet, ills, seed=seed, now=source.now, seconds=seconds)
+        story = simulate_declared(facts, fleet, ills, seed=limits.seed, now=limits.now, seconds=limits.seconds)
         taken = tuple(assumption.sentence for assumption in loaded.assumptions)
         stories.append(story.with_assumptions(taken))
     if not stories:
@@ -132,12 +135,15 @@ def _print(stories: list[Story], output: Format) -> None:
             typer.echo(render_markdown(stories), nl=False)
 
 
-def _parse_share(option: str, text: str) -> float:
-    found = _SHARE.match(text)
-    percent = float(found[1]) if found is not None else -1.0
-    if not 0.0 <= percent <= 100.0:
-        raise SourceError(f"{option} {text}: give a percentage such as 5%")
-    return percent / 100
+def _parse_shares(given: dict[str, str]) -> dict[str, float]:
+    shares: dict[str, float] = {}
+    for option, text in given.items():
+        found = _SHARE.match(text)
+        percent = float(found[1]) if found is not None else -1.0
+        if not 0.0 <= percent <= 100.0:
+            raise SourceError(f"--{option} {text}: give a percentage such as 5%")
+        shares[option] = percent / 100
+    return shares
 
 
 def _parse_duration(text: str) -> float:

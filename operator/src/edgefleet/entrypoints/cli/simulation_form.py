@@ -185,44 +185,50 @@ def render_json(story: Story) -> dict[str, Any]:
         "assumptions": list(story.assumptions),
         "rested": run.rested,
         "seconds": round(run.seconds, 3),
-        "transitions": [
-            {
-                "at": round(each.at - run.started, 3),
-                "ring": each.ring,
-                "round": each.round,
-                "step": each.step,
-                "version": each.version,
-                "reason": each.reason,
-                "evidence": each.evidence,
-                "leader": each.leader,
-            }
-            for each in run.transitions
-        ],
-        "rings": [
-            {
-                "ring": ring.ring,
-                "step": ring.step,
-                "round": ring.round,
-                "version": ring.version,
-                "standings": dict(sorted(ring.standings.items())),
-                "waitsFor": ring.waits,
-            }
-            for ring in run.rings
-        ],
-        "totals": {
-            "devices": len(run.outcomes),
-            "commands": sum(not each.again for each in run.commands),
-            "saidAgain": sum(each.again for each in run.commands),
-            "bytesOnAir": run.air_bytes,
-            "sectorsErased": run.erases,
-            "passes": run.passes,
-            "leaders": run.leaders,
-            "messages": run.messages,
-            "statusWrites": run.status_writes,
-        },
+        "transitions": [_form_transition(each, run.started) for each in run.transitions],
+        "rings": [_form_ring(ring) for ring in run.rings],
+        "totals": _form_totals(run),
         "promises": story.promises,
         "violations": [
             {"at": round(each.at - run.started, 3), "promise": each.check, "message": each.message}
             for each in story.violations
         ],
+    }
+
+
+def _form_transition(each: Transition, started: float) -> dict[str, Any]:
+    return {
+        "at": round(each.at - started, 3),
+        "ring": each.ring,
+        "round": each.round,
+        "step": each.step,
+        "version": each.version,
+        "reason": each.reason,
+        "evidence": each.evidence,
+        "leader": each.leader,
+    }
+
+
+def _form_ring(ring: RingEnd) -> dict[str, Any]:
+    return {
+        "ring": ring.ring,
+        "step": ring.step,
+        "round": ring.round,
+        "version": ring.version,
+        "standings": dict(sorted(ring.standings.items())),
+        "waitsFor": ring.waits,
+    }
+
+
+def _form_totals(run: Run) -> dict[str, int]:
+    return {
+        "devices": len(run.outcomes),
+        "commands": sum(not each.again for each in run.commands),
+        "saidAgain": sum(each.again for each in run.commands),
+        "bytesOnAir": run.air_bytes,
+        "sectorsErased": run.erases,
+        "passes": run.passes,
+        "leaders": run.leaders,
+        "messages": run.messages,
+        "statusWrites": run.status_writes,
     }
