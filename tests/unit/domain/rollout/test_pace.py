@@ -11,6 +11,7 @@ from edgefleet.domain.device.selectors import Requirement, Selector
 from edgefleet.domain.rollout.bucket import Bucket, next_token_at, refill
 from edgefleet.domain.rollout.facts import AbortRule, Command, DeviceFacts, Pin, Progress, Report
 from edgefleet.domain.rollout.standing import Standing
+from edgefleet.domain.rollout.transitions import Step
 from support.fleet_facts import Fleet, make_device, make_devices, make_ring, make_version
 
 
@@ -234,3 +235,14 @@ def test_a_device_that_was_told_to_keep_what_it_runs_needs_a_slot_for_the_next_c
         fleet.devices[name] = replace(device, ring="all", command=keep, report=report)
     fleet.tell()
     assert len(fleet.commands) == 1
+
+
+def test_late_joiners_of_a_proved_ring_keep_to_its_rate() -> None:
+    fleet = make_fleet(make_devices(2), rate_per_minute=60)
+    for _ in range(10):
+        fleet.step()
+    assert fleet.state("all").step is Step.PROVED
+    fleet.devices |= {f"late-{number:02}": make_device(f"late-{number:02}") for number in range(40)}
+    numbers = commands_in(fleet, 45)
+    assert sum(numbers) == 40
+    assert all(sum(numbers[start : start + 10]) <= 10 + 10 for start in range(35))
