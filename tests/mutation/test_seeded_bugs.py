@@ -30,7 +30,9 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_suite(source: Path, suite: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    # A quick look is what must find it, also where everything else looks longer.
+    environment = os.environ | {"EDGEFLEET_HYPOTHESIS_PROFILE": "edgefleet", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": str(source)}
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not slow"]
     command = [sys.executable, "-m", "pytest", *options, *suite]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)

@@ -322,3 +322,14 @@ def test_a_device_that_may_no_longer_be_updated_keeps_its_slot_until_it_is_done(
     assert command is not None
     change(fleet, name, updates_enabled=False, report=Report(None, command.generation, Progress.WORKING))
     assert not [effect for effect in fleet.plan().effects if isinstance(effect, SendCommand)]
+
+
+@pytest.mark.parametrize("progress", [Progress.WORKING, Progress.DEFERRED])
+def test_a_device_that_still_acts_on_an_earlier_command_is_not_updated(progress: Progress) -> None:
+    """It runs the target, is about to leave it, and has not heard that it should stay."""
+    fleet = make_fleet(max_concurrency=1)
+    fleet.settle()
+    now = replace(fleet.devices["motor-01"].command, generation=99, at=fleet.now)  # type: ignore[type-var]
+    change(fleet, command=now, report=report(fleet, progress=progress, generation=50))
+    stand = fleet.plan().devices["motor-01"]
+    assert (stand.standing, stand.holds_slot) == (Standing.COMMANDED, True)

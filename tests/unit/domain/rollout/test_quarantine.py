@@ -211,6 +211,7 @@ def test_a_stale_retry_token_does_not_undo_the_next_abort() -> None:
     fleet.behave = lambda _device, artifact: Progress.FAILED if artifact == bad else Progress.DONE
     fleet.settle()
     assert fleet.state("canary").step is Step.ABORTED
+    assert fleet.state("canary").round == 2  # and there was no other try
 
 
 def test_a_version_without_a_way_back_stops_and_says_so() -> None:
