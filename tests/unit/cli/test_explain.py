@@ -4,20 +4,15 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from typer.testing import CliRunner
 
-from edgefleet.entrypoints.cli.app import app
+from support.command_line import run_edgefleet
 from support.fleets import to_yaml
 from support.live_fleet import NOW, live, placed, plant, to_snapshot
 
 
 def run(*arguments: str | Path, stdin: str | None = None) -> CompletedProcess[str]:
     """Runs `edgefleet explain` at a fixed time."""
-    given = ["explain", *(str(each) for each in arguments), "--now", NOW]
-    done = CliRunner().invoke(app, given, input=stdin, env={"COLUMNS": "100"})
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
+    return run_edgefleet("explain", *arguments, "--now", NOW, stdin=stdin)
 
 
 @pytest.fixture

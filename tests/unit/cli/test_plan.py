@@ -9,12 +9,11 @@ from subprocess import CompletedProcess
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from edgefleet.entrypoints.cli.app import app
 from edgefleet.entrypoints.cli.fleet_source import find_paint
 from edgefleet.entrypoints.cli.plan import COMMANDS_PER_MINUTE
 from edgefleet.forecasting.tree import leave_plain
+from support.command_line import run_edgefleet
 from support.fleets import to_yaml
 from support.live_fleet import NOW, canary, device, live, plant, rest, to_snapshot
 
@@ -23,33 +22,12 @@ REPOSITORY = Path(__file__).parents[3]
 
 def run(*arguments: str | Path, stdin: str | bytes | None = None, **environment: str) -> CompletedProcess[str]:
     """Runs `edgefleet plan` at a fixed time."""
-    given = ["plan", *(str(each) for each in arguments), "--now", NOW]
-    done = CliRunner().invoke(app, given, input=stdin, env={"COLUMNS": "100"} | environment)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
+    return run_edgefleet("plan", *arguments, "--now", NOW, stdin=stdin, **environment)
 
 
 def git(folder: Path, *arguments: str) -> None:
     identity = {f"GIT_{who}_{what}": "t@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, env=os.environ | identity)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """1.0.0 and 1.1.0, declared."""
-    made = tmp_path / "fleet"
-    made.mkdir()
-    (made / "fleet.yaml").write_bytes(to_yaml(tuple(plant("1.0.0", "1.1.0"))))
-    return made
-
-
-@pytest.fixture
-def snapshot(tmp_path: Path) -> Path:
-    """A plant on 1.0.0."""
-    made = tmp_path / "live.json"
-    made.write_text(to_snapshot(live(plant("1.0.0"))))
-    return made
 
 
 def test_a_folder_alone_is_planned_against_nothing_and_says_so(folder: Path) -> None:
@@ -115,8 +93,8 @@ def test_an_empty_folder_and_a_broken_snapshot_are_told(tmp_path: Path, folder: 
     done = run(folder, "--against", tmp_path / "table.txt")
     assert done.returncode == 2
     assert "no Kubernetes object" in done.stderr
-    done = CliRunner().invoke(app, ["plan", str(folder), "--now", "tomorrow"])
-    assert done.exit_code == 2
+    done = run_edgefleet("plan", folder, "--now", "tomorrow")
+    assert done.returncode == 2
     assert "--now tomorrow: give a time such as 2026-11-21T06:00:00Z" in done.stderr
 
 

@@ -7,44 +7,18 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from edgefleet.entrypoints.cli.simulate import simulate
 from edgefleet.entrypoints.cli.simulation_form import format_clock, render_text
 from edgefleet.simulation.invariants.check import Violation
 from edgefleet.simulation.scenario import Ills, Story, simulate_synthetic
 from edgefleet.simulation.world import START
+from support.command_line import run_edgefleet
 from support.fleets import make_ring, to_yaml
-from support.live_fleet import canary, live, plant, rest, to_snapshot
-
-APP = typer.Typer(pretty_exceptions_enable=False)
-APP.command()(simulate)
+from support.live_fleet import canary, rest
 
 
 def run(*arguments: str | Path, stdin: str | bytes | None = None) -> CompletedProcess[str]:
-    given = [str(each) for each in arguments]
-    done = CliRunner().invoke(APP, given, input=stdin, env={"COLUMNS": "100"})
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """1.0.0 and 1.1.0, declared."""
-    made = tmp_path / "fleet"
-    made.mkdir()
-    (made / "fleet.yaml").write_bytes(to_yaml(tuple(plant("1.0.0", "1.1.0"))))
-    return made
-
-
-@pytest.fixture
-def snapshot(tmp_path: Path) -> Path:
-    """A plant on 1.0.0."""
-    made = tmp_path / "live.json"
-    made.write_text(to_snapshot(live(plant("1.0.0"))))
-    return made
+    return run_edgefleet("simulate", *arguments, stdin=stdin)
 
 
 def test_a_made_up_fleet_takes_the_new_version_ring_by_ring() -> None:

@@ -81,7 +81,7 @@ def test_only_devices_that_are_there_and_willing_are_commanded_and_each_once(fac
         assert not device.revoked
         assert device.class_known
         if effect.ring is not None:
-            assert device.updates_enabled or effect.attempt == 1
+            assert device.updates_enabled
             assert effect.ring in {ring.name for ring in facts.rings}
 
 
@@ -147,16 +147,9 @@ def test_a_stopped_ring_starts_again_only_for_a_reason(facts: FleetFacts) -> Non
         if ring.state.step in STOPPED_STEPS and after.state.step not in STOPPED_STEPS:
             changed = after.state.target != ring.state.target
             asked = "retry" in ring.tokens or (ring.state.abort and ring.generation != ring.state.abort.generation)
-            assert (
-                changed
-                or asked
-                or any(
-                    version.digest == ring.state.target.digest and version.quarantine is None  # type: ignore[union-attr]
-                    for version in facts.versions
-                )
-            )
+            assert changed or asked
             assert after.state.round == ring.state.round + 1
-            assert after.state.abort is None or after.state.step in STOPPED_STEPS
+            assert after.state.abort is None
 
 
 @given(fleets())
