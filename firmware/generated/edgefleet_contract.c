@@ -205,7 +205,8 @@ static const char *const choices_Reported_reason[] = {
     "WatchdogReset",
     "NotActivated",
     "Revoked",
-    "Deferred"};
+    "Deferred",
+    "FeatureSchemaUnknown"};
 static const ef_field fields_Reported[] = {
     {"schema", EF_VALUE_SCHEMA, true, false, 0, 0, {.integer = {INT64_C(0), INT64_C(0)}}},
     {"deviceID", EF_VALUE_TEXT, true, false, 0, 0, {.text = {0, 63, EF_PATTERN_DNS_LABEL}}},
@@ -215,7 +216,7 @@ static const ef_field fields_Reported[] = {
     {"firmwareVersion", EF_VALUE_TEXT, true, false, 0, 0, {.text = {0, 64, EF_PATTERN_SEMVER}}},
     {"observedGeneration", EF_VALUE_INTEGER, true, false, 0, 0, {.integer = {INT64_C(0), INT64_C(9223372036854775807)}}},
     {"phase", EF_VALUE_CHOICE, true, false, 0, 0, {.choices = {choices_Reported_phase, 11}}},
-    {"reason", EF_VALUE_CHOICE, true, false, 0, 0, {.choices = {choices_Reported_reason, 31}}},
+    {"reason", EF_VALUE_CHOICE, true, false, 0, 0, {.choices = {choices_Reported_reason, 32}}},
     {"message", EF_VALUE_TEXT, false, false, 0, 0, {.text = {0, 200, EF_PATTERN_NONE}}},
     {"attempts", EF_VALUE_INTEGER, false, false, 0, 0, {.integer = {INT64_C(0), INT64_C(4294967295)}}},
     {"active", EF_VALUE_OBJECT, false, false, 0, 0, {.object = &shape_InstalledModel}},
@@ -315,6 +316,30 @@ static const ef_field fields_Label[] = {
     {"source", EF_VALUE_TEXT, true, false, 0, 0, {.text = {0, 63, EF_PATTERN_DNS_LABEL}}}};
 static const ef_shape shape_Label = {fields_Label, 6, EF_REASON_OUT_OF_RANGE, EF_RULE_INTERVAL};
 
+static const ef_field fields_ProvisionRequest[] = {
+    {"schema", EF_VALUE_SCHEMA, true, false, 0, 0, {.integer = {INT64_C(0), INT64_C(0)}}},
+    {"deviceID", EF_VALUE_TEXT, true, false, 0, 0, {.text = {0, 63, EF_PATTERN_DNS_LABEL}}},
+    {"claim", EF_VALUE_TEXT, true, false, 0, 0, {.text = {0, 64, EF_PATTERN_TOKEN}}},
+    {"csr", EF_VALUE_TEXT, true, false, 0, 0, {.text = {0, 2048, EF_PATTERN_PEM}}}};
+static const ef_shape shape_ProvisionRequest = {fields_ProvisionRequest, 4, EF_REASON_OUT_OF_RANGE, EF_RULE_NONE};
+
+static const ef_field fields_ProvisionAnswer[] = {
+    {"schema", EF_VALUE_SCHEMA, true, false, 0, 0, {.integer = {INT64_C(0), INT64_C(0)}}},
+    {"certificate", EF_VALUE_TEXT, true, false, 0, 0, {.text = {0, 8192, EF_PATTERN_PEM}}},
+    {"keys", EF_VALUE_OBJECT, true, false, 0, 0, {.object = &shape_KeyBundle}}};
+static const ef_shape shape_ProvisionAnswer = {fields_ProvisionAnswer, 3, EF_REASON_OUT_OF_RANGE, EF_RULE_NONE};
+
+static const ef_field fields_ActivationRequest[] = {
+    {"schema", EF_VALUE_SCHEMA, true, false, 0, 0, {.integer = {INT64_C(0), INT64_C(0)}}},
+    {"deviceID", EF_VALUE_TEXT, true, false, 0, 0, {.text = {0, 63, EF_PATTERN_DNS_LABEL}}}};
+static const ef_shape shape_ActivationRequest = {fields_ActivationRequest, 2, EF_REASON_OUT_OF_RANGE, EF_RULE_NONE};
+
+static const ef_field fields_ActivationAnswer[] = {
+    {"schema", EF_VALUE_SCHEMA, true, false, 0, 0, {.integer = {INT64_C(0), INT64_C(0)}}},
+    {"activated", EF_VALUE_BOOLEAN, true, false, 0, 0, {.integer = {INT64_C(0), INT64_C(0)}}},
+    {"retryAfterSeconds", EF_VALUE_INTEGER, false, false, 0, 0, {.integer = {INT64_C(1), INT64_C(86400)}}}};
+static const ef_shape shape_ActivationAnswer = {fields_ActivationAnswer, 3, EF_REASON_OUT_OF_RANGE, EF_RULE_NONE};
+
 const ef_document ef_documents[EF_DOCUMENT_COUNT] = {
     {"desired", 4096, &shape_Desired},
     {"assignment", 2048, &shape_Assignment},
@@ -327,7 +352,11 @@ const ef_document ef_documents[EF_DOCUMENT_COUNT] = {
     {"anomaly", 1024, &shape_Anomaly},
     {"alert", 1024, &shape_Alert},
     {"control", 1024, &shape_ControlMessage},
-    {"labels", 65536, &shape_Label}};
+    {"labels", 65536, &shape_Label},
+    {"provision-request", 4096, &shape_ProvisionRequest},
+    {"provision-answer", 16384, &shape_ProvisionAnswer},
+    {"activation-request", 256, &shape_ActivationRequest},
+    {"activation-answer", 256, &shape_ActivationAnswer}};
 
 const ef_payload ef_payloads[3] = {
     {"application/vnd.edgefleet.manifest.v1+json", 8192, &ef_documents[EF_DOCUMENT_MANIFEST]},
@@ -343,7 +372,8 @@ const ef_topic ef_topics[EF_TOPIC_COUNT] = {
     {"DeviceAlert", "fleet/v1/alert/{deviceID}", EF_DIRECTION_FROM_DEVICE, 1, false, &ef_documents[EF_DOCUMENT_ALERT]},
     {"OriginalTelemetry", "shaded-pole-motor-sensor_data", EF_DIRECTION_FROM_DEVICE, 0, false, &ef_documents[EF_DOCUMENT_TELEMETRY]},
     {"Alert", "motor-failure-alert-level2-inference", EF_DIRECTION_TO_SUBSCRIBERS, 1, false, &ef_documents[EF_DOCUMENT_ALERT]},
-    {"Control", "control-message", EF_DIRECTION_TO_SUBSCRIBERS, 1, false, &ef_documents[EF_DOCUMENT_CONTROL]}};
+    {"Control", "control-message", EF_DIRECTION_TO_SUBSCRIBERS, 1, false, &ef_documents[EF_DOCUMENT_CONTROL]},
+    {"Keys", "fleet/v1/keys", EF_DIRECTION_TO_SUBSCRIBERS, 1, true, &ef_documents[EF_DOCUMENT_ENVELOPE]}};
 
 const char *const ef_reason_names[EF_REASON_COUNT] = {
     "Ok",
@@ -376,7 +406,8 @@ const char *const ef_reason_names[EF_REASON_COUNT] = {
     "WatchdogReset",
     "NotActivated",
     "Revoked",
-    "Deferred"};
+    "Deferred",
+    "FeatureSchemaUnknown"};
 
 const char *const ef_phase_names[EF_PHASE_COUNT] = {
     "Idle",
@@ -422,4 +453,5 @@ const ef_disposition ef_reason_dispositions[EF_REASON_COUNT] = {
     EF_DISPOSITION_FAILURE,
     EF_DISPOSITION_DEFERRAL,
     EF_DISPOSITION_DEFERRAL,
-    EF_DISPOSITION_DEFERRAL};
+    EF_DISPOSITION_DEFERRAL,
+    EF_DISPOSITION_REJECTION};

@@ -16,6 +16,10 @@
 #define EF_CONTROL_MAX 1024
 #define EF_LABELS_MAX 65536
 #define EF_ENVELOPE_MAX 16384
+#define EF_PROVISION_REQUEST_MAX 4096
+#define EF_PROVISION_ANSWER_MAX 16384
+#define EF_ACTIVATION_REQUEST_MAX 256
+#define EF_ACTIVATION_ANSWER_MAX 256
 #define EF_ASSIGNMENT_MAX 2048
 #define EF_MANIFEST_MAX 8192
 #define EF_KEY_BUNDLE_MAX 4096
@@ -33,10 +37,15 @@
 #define EF_MESSAGE_MAX 200
 #define EF_CONTROL_PAYLOAD_MAX 256
 #define EF_TENSOR_NAME_MAX 64
+#define EF_CSR_MAX 2048
+#define EF_CERTIFICATE_MAX 8192
 #define EF_DEVICE_ID_MAX 63
 #define EF_SEMVER_MAX 64
 #define EF_INSTANT_MAX 27
 #define EF_SCHEMA_VERSION 1
+#define EF_PROVISION_PATH "/provisionDevice"
+#define EF_ACTIVATION_PATH "/confirmActivation"
+#define EF_CONTENT_TYPE "application/json"
 #define EF_PATH_MAX 56
 
 /* Numbers are part of the contract. */
@@ -71,10 +80,11 @@ typedef enum {
     EF_REASON_WATCHDOG_RESET = 27,
     EF_REASON_NOT_ACTIVATED = 28,
     EF_REASON_REVOKED = 29,
-    EF_REASON_DEFERRED = 30
+    EF_REASON_DEFERRED = 30,
+    EF_REASON_FEATURE_SCHEMA_UNKNOWN = 31
 } ef_reason;
 
-#define EF_REASON_COUNT 31
+#define EF_REASON_COUNT 32
 
 typedef enum {
     EF_DISPOSITION_NONE = 0,
@@ -111,7 +121,8 @@ typedef enum {
     EF_PATTERN_BASE64 = 8,
     EF_PATTERN_SIGNATURE = 9,
     EF_PATTERN_POINT = 10,
-    EF_PATTERN_INSTANT = 11
+    EF_PATTERN_INSTANT = 11,
+    EF_PATTERN_PEM = 12
 } ef_pattern;
 
 typedef enum {
@@ -143,10 +154,14 @@ typedef enum {
     EF_DOCUMENT_ANOMALY = 8,
     EF_DOCUMENT_ALERT = 9,
     EF_DOCUMENT_CONTROL = 10,
-    EF_DOCUMENT_LABELS = 11
+    EF_DOCUMENT_LABELS = 11,
+    EF_DOCUMENT_PROVISION_REQUEST = 12,
+    EF_DOCUMENT_PROVISION_ANSWER = 13,
+    EF_DOCUMENT_ACTIVATION_REQUEST = 14,
+    EF_DOCUMENT_ACTIVATION_ANSWER = 15
 } ef_document_kind;
 
-#define EF_DOCUMENT_COUNT 12
+#define EF_DOCUMENT_COUNT 16
 
 typedef enum {
     EF_PAYLOAD_MANIFEST = 0,
@@ -169,10 +184,11 @@ typedef enum {
     EF_TOPIC_DEVICE_ALERT = 5,
     EF_TOPIC_ORIGINAL_TELEMETRY = 6,
     EF_TOPIC_ALERT = 7,
-    EF_TOPIC_CONTROL = 8
+    EF_TOPIC_CONTROL = 8,
+    EF_TOPIC_KEYS = 9
 } ef_topic_kind;
 
-#define EF_TOPIC_COUNT 9
+#define EF_TOPIC_COUNT 10
 
 struct ef_shape;
 

@@ -58,6 +58,22 @@ static void read_keys(char *column, test_context *context) {
     context->keyring.count = count;
 }
 
+/* Pairs of name and digest, with a colon between them. */
+static void read_schemas(char *column, test_context *context) {
+    char *pairs[CONTEXT_SCHEMAS_MAX];
+    char *parts[2];
+    size_t count = is_present(column) ? split_line(column, ',', pairs, CONTEXT_SCHEMAS_MAX) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (split_line(pairs[i], ':', parts, 2) != 2) {
+            give_up("not a feature schema", pairs[i]);
+        }
+        context->schemas[i].name = parts[0];
+        read_hex(parts[1], context->schemas[i].digest, EF_SHA256_BYTES);
+    }
+    context->manifest.schemas = count > 0 ? context->schemas : NULL;
+    context->manifest.schemas_count = count;
+}
+
 void read_context(char *row, test_context *context) {
     char *columns[CONTEXT_COLUMNS];
     char *ops[CONTEXT_OPS_MAX];
@@ -90,4 +106,5 @@ void read_context(char *row, test_context *context) {
         }
         context->manifest.ops = context->ops;
     }
+    read_schemas(columns[13], context);
 }

@@ -4,7 +4,7 @@
 
 #include "edgefleet/verify.h"
 
-enum { CONTEXT_COLUMNS = 13, CONTEXT_OPS_MAX = 64, CONTEXTS_MAX = 128 };
+enum { CONTEXT_COLUMNS = 14, CONTEXT_OPS_MAX = 64, CONTEXTS_MAX = 128, CONTEXT_SCHEMAS_MAX = 4 };
 
 typedef struct {
     char *row; /* what the other members borrow from, where the context owns it */
@@ -16,6 +16,7 @@ typedef struct {
     ef_desired_context desired;
     ef_manifest_context manifest;
     const char *ops[CONTEXT_OPS_MAX];
+    ef_feature_schema schemas[CONTEXT_SCHEMAS_MAX]; /* name and digest: nothing else is looked at */
 } test_context;
 
 /* Splits a line in place at `separator`; returns the number of columns, at most `most`. */

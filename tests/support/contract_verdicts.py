@@ -43,7 +43,7 @@ class Context:
 
     @property
     def manifest(self) -> ManifestContext:
-        ops = self._optional("ops")
+        ops, schemas = self._optional("ops"), self._optional("schemas")
         return ManifestContext(
             release_keys=self.keys,
             digest=self.columns["manifestDigest"],
@@ -53,6 +53,7 @@ class Context:
             arena_bytes=int(self.columns["arenaBytes"]),
             firmware=self.columns["firmware"],
             ops=None if ops is None else frozenset(ops.split(",")),
+            schemas=None if schemas is None else dict(each.split(":") for each in schemas.split(",")),
         )
 
 

@@ -65,6 +65,22 @@ static ef_event refuse(ef_agent *agent, ef_reason reason, const ef_fault *fault)
     return EF_EVENT_REFUSED;
 }
 
+/* Whether a sound manifest asks for more than this device is; anything else says that the copy is not sound. */
+static bool is_of_the_device(ef_reason reason) {
+    switch (reason) {
+    case EF_REASON_WRONG_CLASS:
+    case EF_REASON_SECURITY_VERSION_TOO_LOW:
+    case EF_REASON_FIRMWARE_TOO_OLD:
+    case EF_REASON_DOES_NOT_FIT:
+    case EF_REASON_ARENA_TOO_SMALL:
+    case EF_REASON_OP_UNSUPPORTED:
+    case EF_REASON_FEATURE_SCHEMA_UNKNOWN:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* The other slot has the model: is it one that this device may run today? */
 static ef_event judge_held(ef_agent *agent, unsigned index) {
     ef_fault fault;
@@ -76,7 +92,7 @@ static ef_event judge_held(ef_agent *agent, unsigned index) {
         update->hashed = 0;
         return EF_EVENT_HELD;
     }
-    if (reason >= EF_REASON_WRONG_CLASS && reason <= EF_REASON_OP_UNSUPPORTED) {
+    if (is_of_the_device(reason)) {
         return refuse(agent, reason, &fault);
     }
     /* Rotten, or signed by a key that was retired: what the registry has now counts. */

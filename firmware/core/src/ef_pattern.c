@@ -147,6 +147,21 @@ static bool is_base64_of(ef_text text, size_t bytes, int first) {
     return ef_base64_decode(text, out, sizeof out, &length) && length == bytes && (first < 0 || out[0] == first);
 }
 
+/* Lines of printable ASCII, the first of which begins a PEM block: any length, so it is not copied. */
+static bool is_pem(ef_text text) {
+    static const char head[] = "-----BEGIN ";
+    int32_t last = EF_TEXT_END;
+    size_t at = 0;
+    for (int32_t c = ef_text_next(&text); c != EF_TEXT_END; c = ef_text_next(&text), at++) {
+        bool expected = at < sizeof head - 1 ? c == head[at] : c == '\n' || (c >= ' ' && c <= '~');
+        if (!expected) {
+            return false;
+        }
+        last = c;
+    }
+    return at >= sizeof head && last == '\n';
+}
+
 bool ef_pattern_matches(ef_pattern kind, ef_text text) {
     char copy[EF_PATTERN_TEXT_MAX + 1];
     size_t length = 0;
@@ -157,6 +172,8 @@ bool ef_pattern_matches(ef_pattern kind, ef_text text) {
         return ef_base64_decode(text, NULL, 0, &length);
     case EF_PATTERN_SIGNATURE:
         return is_base64_of(text, 64, -1);
+    case EF_PATTERN_PEM:
+        return is_pem(text);
     case EF_PATTERN_POINT:
         return is_base64_of(text, 65, 4);
     default:

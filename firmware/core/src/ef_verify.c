@@ -137,6 +137,27 @@ static ef_reason check_ops(const ef_json *json, const ef_manifest_context *conte
     return EF_REASON_OK;
 }
 
+/* A schema is what its digest says; a name alone would let a model read features that mean something else. */
+static bool has_schema(const ef_json *json, uint16_t wanted, const ef_manifest_context *context) {
+    uint8_t digest[EF_SHA256_BYTES];
+    uint16_t name = ef_json_member(json, wanted, "name");
+    read_digest(json, ef_json_member(json, wanted, "digest"), digest);
+    for (size_t i = 0; i < context->schemas_count; i++) {
+        const ef_feature_schema *schema = &context->schemas[i];
+        if (ef_json_text_is(json, name, schema->name) && memcmp(digest, schema->digest, sizeof digest) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ef_reason check_features(const ef_json *json, const ef_manifest_context *context, ef_fault *fault) {
+    if (context->schemas == NULL || has_schema(json, ef_json_member(json, 0, "featureSchema"), context)) {
+        return EF_REASON_OK;
+    }
+    return ef_fault_at(fault, EF_REASON_FEATURE_SCHEMA_UNKNOWN, ".featureSchema");
+}
+
 static ef_reason check_fit(const ef_json *json, const ef_manifest_context *context, ef_fault *fault) {
     if (!ef_json_text_is(json, ef_json_member(json, 0, "deviceClass"), context->device_class)) {
         return ef_fault_at(fault, EF_REASON_WRONG_CLASS, ".deviceClass");
@@ -153,7 +174,8 @@ static ef_reason check_fit(const ef_json *json, const ef_manifest_context *conte
     if (integer_of(json, "arenaBytes") > context->arena_bytes) {
         return ef_fault_at(fault, EF_REASON_ARENA_TOO_SMALL, ".arenaBytes");
     }
-    return check_ops(json, context, fault);
+    ef_reason reason = check_ops(json, context, fault);
+    return reason == EF_REASON_OK ? check_features(json, context, fault) : reason;
 }
 
 /* Reads an envelope that is a document of its own, and its payload. */

@@ -89,7 +89,7 @@ _NUMBERED = (
     *("WrongType", "OutOfRange", "BadEnvelope", "UnknownKey", "BadSignature", "WrongDevice", "StaleGeneration"),
     *("ManifestMismatch", "WrongClass", "SecurityVersionTooLow", "FirmwareTooOld", "DoesNotFit", "ArenaTooSmall"),
     *("OpUnsupported", "DownloadFailed", "DigestMismatch", "FlashError", "ModelLoadFailed", "SelfTestFailed"),
-    *("WatchdogReset", "NotActivated", "Revoked", "Deferred"),
+    *("WatchdogReset", "NotActivated", "Revoked", "Deferred", "FeatureSchemaUnknown"),
 )
 
 

@@ -25,8 +25,11 @@ def test_the_topics_are_the_designs() -> None:
         "OriginalTelemetry": "shaded-pole-motor-sensor_data",
         "Alert": "motor-failure-alert-level2-inference",
         "Control": "control-message",
+        "Keys": "fleet/v1/keys",
     }
-    assert {name for name, topic in TOPICS.items() if topic.retain} == {"Desired", "Reported", "Presence"}
+    assert {name for name, topic in TOPICS.items() if topic.retain} == {
+        *("Desired", "Reported", "Presence", "Keys")
+    }
     assert [name for name, topic in TOPICS.items() if topic.direction is Direction.TO_DEVICE] == ["Desired"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefleet.codegen import c_contract, vectors, wire_reference
+from edgefleet.codegen import c_contract, c_features, feature_reference, vectors, wire_reference
 from edgefleet.codegen.vector_samples import full
 from edgefleet.contracts.catalog import DOCUMENTS
 from edgefleet.contracts.document import Kind
@@ -16,7 +16,11 @@ from support.contract_verdicts import Judgement, read_contexts, read_table
 
 _INDEX = read_table("index.tsv")
 _CONTEXTS = read_contexts()
-_DECIDED_BEFORE_DOWNLOAD = list(Reason)[: Reason.OP_UNSUPPORTED.code + 1]
+_DECIDED_BEFORE_DOWNLOAD = [*list(Reason)[: Reason.OP_UNSUPPORTED.code + 1], Reason.FEATURE_SCHEMA_UNKNOWN]
+_GENERATORS = (
+    *(vectors.generate, c_contract.generate, c_features.generate),
+    *(wire_reference.generate, feature_reference.generate),
+)
 
 
 def _judgement(row: dict[str, str]) -> Judgement:
@@ -62,7 +66,7 @@ def test_the_firmware_run_fails_without_vectors(tmp_path: Path) -> None:
     assert sanitized_core().run_vectors(tmp_path).returncode == 1
 
 
-@pytest.mark.parametrize("generate", [vectors.generate, c_contract.generate, wire_reference.generate])
+@pytest.mark.parametrize("generate", _GENERATORS)
 def test_the_tree_holds_what_the_generators_write(generate: Callable[[], dict[str, bytes]]) -> None:
     files = generate()
     assert files == generate(), "a generator writes other bytes on its second run"

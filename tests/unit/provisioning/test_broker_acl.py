@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgefleet.contracts.topics import CONTROL, DESIRED, PRESENCE, REPORTED, TOPICS, Direction
+from edgefleet.contracts.topics import CONTROL, DESIRED, KEYS, PRESENCE, REPORTED, TOPICS, Direction
 from edgefleet.provisioning.broker_acl import write_acl
 
 LINES = [line for line in write_acl().splitlines() if line and not line.startswith("#")]
@@ -16,8 +16,8 @@ def test_a_device_has_each_of_its_topics_in_its_one_direction_and_no_other() -> 
         for topic in TOPICS.values()
         if topic.per_device
     }
-    assert set(LINES[:USER]) == expected
     assert len(expected) == 6
+    assert set(LINES[:USER]) == expected | {"pattern read fleet/v1/keys"}
 
 
 def test_the_operator_has_state_commands_triggers_and_its_own() -> None:
@@ -26,6 +26,7 @@ def test_the_operator_has_state_commands_triggers_and_its_own() -> None:
         f"topic read {REPORTED.filter()}",
         f"topic read {PRESENCE.filter()}",
         f"topic read {CONTROL.build()}",
+        f"topic write {KEYS.build()}",
         "topic readwrite fleet/v1/operator/#",
     }
 

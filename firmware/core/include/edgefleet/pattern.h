@@ -8,7 +8,7 @@
 
 #include "edgefleet/json.h"
 
-/* The longest text that a pattern other than base64 may match. */
+/* The longest text that a pattern other than base64 and PEM may match. */
 #define EF_PATTERN_TEXT_MAX 128
 
 /* Whether the whole text is of the kind. */

@@ -3,6 +3,7 @@
 #define EDGEFLEET_VERIFY_H
 
 #include "edgefleet/dsse.h"
+#include "edgefleet_features.h"
 
 /* Memory for one verification. The payload buffer holds the signed payload, which the outcome borrows. */
 typedef struct {
@@ -49,6 +50,9 @@ typedef struct {
     /* The operators of this firmware; NULL where the runtime has them all. */
     const char *const *ops;
     size_t ops_count;
+    /* What this firmware computes from its sensors; NULL: any, the port feeds the model by other means. */
+    const ef_feature_schema *schemas;
+    size_t schemas_count;
 } ef_manifest_context;
 
 /* What the device needs of a manifest it accepted; the rest is in `document`, which borrows the workspace. */

@@ -8,9 +8,11 @@ from typing import Final
 
 from edgefleet.codegen import (
     c_contract,
+    c_features,
     charts,
     crds,
     editor_schemas,
+    feature_reference,
     reference,
     state_diagrams,
     updates,
@@ -24,6 +26,8 @@ GENERATORS: Final[tuple[Callable[[], dict[str, bytes]], ...]] = (
     editor_schemas.generate,
     reference.generate,
     c_contract.generate,
+    c_features.generate,
+    feature_reference.generate,
     vectors.generate,
     updates.generate,
     wire_reference.generate,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from edgefleet.codegen.c_text import HEADER_TYPES
 from edgefleet.codegen.emission import write_from_command_line
-from edgefleet.contracts import formats, limits
+from edgefleet.contracts import enrolment, formats, limits
 from edgefleet.contracts.catalog import DOCUMENTS
 from edgefleet.contracts.document import Kind
 from edgefleet.contracts.envelope import PAYLOAD_MAX, PAYLOAD_TYPES
@@ -23,6 +23,7 @@ _NOTICE = "/* Generated from operator/src/edgefleet/contracts by edgefleet.codeg
 _HEADER = "firmware/generated/edgefleet_contract.h"
 _SOURCE = "firmware/generated/edgefleet_contract.c"
 _FORMAT_LIMITS = ("DEVICE_ID_MAX", "SEMVER_MAX", "INSTANT_MAX")
+_HTTP = ("PROVISION_PATH", "ACTIVATION_PATH", "CONTENT_TYPE")
 # The deepest place a document's own paths are seen from.
 _PATH_PREFIX = "assignment.payload."
 
@@ -53,6 +54,8 @@ def _limits() -> Iterator[str]:
     for name in _FORMAT_LIMITS:
         yield f"#define EF_{name} {getattr(formats, name)}"
     yield f"#define EF_SCHEMA_VERSION {SCHEMA_VERSION}"
+    for name in _HTTP:
+        yield f'#define EF_{name} "{getattr(enrolment, name)}"'
     yield f"#define EF_PATH_MAX {_path_max()}"
 
 

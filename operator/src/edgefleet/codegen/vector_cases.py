@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edgefleet.codegen.vector_samples import full, minimal, to_json
+from edgefleet.codegen.vector_samples import full, minimal, pem_of, to_json
 from edgefleet.contracts.catalog import DOCUMENTS
 from edgefleet.contracts.document import Kind
-from edgefleet.contracts.limits import INT64_MAX, JSON_TOKENS_MAX
+from edgefleet.contracts.limits import CERTIFICATE_MAX, CSR_MAX, INT64_MAX, JSON_TOKENS_MAX
 from edgefleet.contracts.reasons import Reason
 from edgefleet.contracts.shapes import FieldShape, ObjectShape, ValueType, shape_of
 
@@ -322,3 +322,25 @@ def rule_cases() -> Iterator[Case]:
         yield Case(Kind.LABELS, f"interval-{name}", to_json(tree), Reason.OUT_OF_RANGE, path)
     leap = full(Kind.LABELS) | {"from": "2000-02-29T00:00:00.000001Z", "to": "2000-02-29T00:00:00.00001Z"}
     yield Case(Kind.LABELS, "interval-microseconds-in-a-leap-century", to_json(leap))
+
+
+def enrolment_cases() -> Iterator[Case]:
+    """Yield PEM at its limits and with what a device could not copy as it is."""
+    for kind, field, label, most in (
+        (Kind.PROVISION_REQUEST, "csr", "CERTIFICATE REQUEST", CSR_MAX),
+        (Kind.PROVISION_ANSWER, "certificate", "CERTIFICATE", CERTIFICATE_MAX),
+    ):
+        good = pem_of(label, most)
+        yield Case(kind, f"longest-{field}", to_json(full(kind) | {field: good}))
+        bad = {
+            "too-long": pem_of(label, most + 1),
+            "crlf": pem_of(label, 400).replace("\n", "\r\n"),
+            "no-line-feed": pem_of(label, 400)[:-1],
+            "not-ascii": pem_of(label, 400).replace("A", "\u00c4", 1),
+            "tab": pem_of(label, 400).replace("A", "\t", 1),
+            "words-before": "subject=" + pem_of(label, 400),
+            "empty": "",
+        }
+        for name, text in bad.items():
+            raw = to_json(full(kind) | {field: text})
+            yield Case(kind, f"{field}-{name}", raw, Reason.OUT_OF_RANGE, field)

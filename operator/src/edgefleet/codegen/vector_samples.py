@@ -1,5 +1,6 @@
 """Examples of every document, the smallest and the fullest, and the TEST-ONLY keys that sign the golden vectors."""
 
+import base64
 import copy
 import hashlib
 import json
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edgefleet.contracts.document import Kind
 from edgefleet.contracts.envelope import seal
+from edgefleet.contracts.features import MOTOR_LEVEL1
 from edgefleet.contracts.keys import BundledKey, SigningKey
 
 DEVICE: Final = "esp32-0001"
@@ -43,6 +45,16 @@ def digest_of(label: str) -> str:
     return hashlib.sha256(label.encode()).hexdigest()
 
 
+def pem_of(label: str, length: int) -> str:
+    """Return text that is shaped like PEM, `length` characters of it, and means nothing."""
+    head, tail = f"-----BEGIN {label}-----\n", f"-----END {label}-----\n"
+    room = length - len(head) - len(tail)
+    noise = b"".join(hashlib.sha256(f"{label} {i}".encode()).digest() for i in range(room // 32 + 1))
+    text = base64.b64encode(noise).decode("ascii")
+    lines = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+    return head + lines[: room - 1].rstrip("\n").ljust(room - 1, "=") + "\n" + tail
+
+
 def _tensor(name: str, width: int) -> dict[str, Any]:
     return {"name": name, "shape": [1, width], "dtype": "int8", "scale": 0.00390625, "zeroPoint": -128}
 
@@ -58,7 +70,7 @@ _MANIFEST: Final[dict[str, Any]] = {
     "sizeBytes": 11148,
     "arenaBytes": 20480,
     "ops": ["CONV_2D", "FULLY_CONNECTED"],
-    "featureSchema": {"name": "motor-v1", "digest": digest_of("features")},
+    "featureSchema": {"name": MOTOR_LEVEL1.name, "digest": MOTOR_LEVEL1.digest()},
     "inputs": [_tensor("serving_default_input:0", 4)],
     "outputs": [_tensor("StatefulPartitionedCall:0", 1)],
     "vectors": [{"input": "AAECAw==", "output": "fw=="}],
@@ -169,6 +181,14 @@ def _bundled(key: SigningKey) -> dict[str, Any]:
     return BundledKey.of(key.public).to_tree()
 
 
+_KEY_BUNDLE: Final[dict[str, Any]] = {
+    "schema": 1,
+    "version": 4,
+    "releaseKeys": [_bundled(RELEASE_A), _bundled(RELEASE_B)],
+    "assignmentKeys": [_bundled(ASSIGNMENT_A), _bundled(ASSIGNMENT_B)],
+}
+
+
 def _envelope() -> dict[str, Any]:
     return seal(Kind.ASSIGNMENT, to_json(_ASSIGNMENT), [ASSIGNMENT_A]).to_tree()
 
@@ -185,12 +205,7 @@ _FULL: Final[dict[Kind, dict[str, Any]]] = {
     Kind.ASSIGNMENT: _ASSIGNMENT,
     Kind.ENVELOPE: seal(Kind.MANIFEST, manifest_payload(), [RELEASE_A, RELEASE_B]).to_tree(),
     Kind.MANIFEST: _MANIFEST,
-    Kind.KEY_BUNDLE: {
-        "schema": 1,
-        "version": 4,
-        "releaseKeys": [_bundled(RELEASE_A), _bundled(RELEASE_B)],
-        "assignmentKeys": [_bundled(ASSIGNMENT_A), _bundled(ASSIGNMENT_B)],
-    },
+    Kind.KEY_BUNDLE: _KEY_BUNDLE,
     Kind.REPORTED: _REPORTED,
     Kind.PRESENCE: {
         "schema": 1,
@@ -203,6 +218,19 @@ _FULL: Final[dict[Kind, dict[str, Any]]] = {
     Kind.ANOMALY: {**_RESULT, "valve": "closed"},
     Kind.ALERT: {**_RESULT, "latencyMs": 37},
     Kind.CONTROL: {"schema": 1, "command": "train-model", "payload": "1795000000.csv", "model": "motor-anomaly"},
+    Kind.PROVISION_REQUEST: {
+        "schema": 1,
+        "deviceID": DEVICE,
+        "claim": "q8Zt1-claim_of-a-device",
+        "csr": pem_of("CERTIFICATE REQUEST", 600),
+    },
+    Kind.PROVISION_ANSWER: {
+        "schema": 1,
+        "certificate": pem_of("CERTIFICATE", 1200) + pem_of("CERTIFICATE", 900),
+        "keys": _KEY_BUNDLE,
+    },
+    Kind.ACTIVATION_REQUEST: {"schema": 1, "deviceID": DEVICE},
+    Kind.ACTIVATION_ANSWER: {"schema": 1, "activated": False, "retryAfterSeconds": 30},
     Kind.LABELS: {
         "schema": 1,
         "deviceID": DEVICE,
@@ -225,6 +253,7 @@ _OPTIONAL: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.ALERT: ("reporter", "latencyMs"),
     Kind.CONTROL: ("schema", "model"),
     Kind.LABELS: ("schema",),
+    Kind.ACTIVATION_ANSWER: ("retryAfterSeconds",),
 }
 
 

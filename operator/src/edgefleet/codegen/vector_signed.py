@@ -11,11 +11,14 @@ from edgefleet.codegen.vector_cases import Case
 from edgefleet.codegen.vector_samples import ASSIGNMENT_A, ASSIGNMENT_B, RELEASE_A, RELEASE_B, STRANGER, to_json
 from edgefleet.contracts.document import Kind
 from edgefleet.contracts.envelope import PAYLOAD_TYPES, encode_pae, seal
+from edgefleet.contracts.features import SCHEMAS
 from edgefleet.contracts.keys import SigningKey
 from edgefleet.contracts.limits import ASSIGNMENT_MAX, KEY_BUNDLE_MAX, MANIFEST_MAX
 from edgefleet.contracts.reasons import Reason
 
 _ABSENT: Final = "-"
+_SCHEMAS: Final = tuple((schema.name, schema.digest()) for schema in SCHEMAS.values())
+_LEVEL1, _LEVEL2 = _SCHEMAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Context:
     arena_bytes: int = 20480
     firmware: str = "1.3.0"
     ops: tuple[str, ...] = samples.OPS
+    schemas: tuple[tuple[str, str], ...] = _SCHEMAS
 
     def row(self) -> str:
         """Return the tab-separated columns of `CONTEXT_COLUMNS`."""
@@ -43,13 +47,14 @@ class Context:
             ",".join(key.public.point.hex() for key in self.keys),
             *(self.seen_number, self.seen_digest, self.manifest_digest, self.device_class, self.security_floor),
             *(self.slot_bytes, self.arena_bytes, self.firmware, ",".join(self.ops) or _ABSENT),
+            ",".join(f"{name}:{digest}" for name, digest in self.schemas) or _ABSENT,
         )
         return "\t".join(map(str, columns))
 
 
 CONTEXT_COLUMNS: Final = (
     *("name", "check", "deviceID", "keys", "seenNumber", "seenDigest", "manifestDigest", "deviceClass"),
-    *("securityFloor", "slotBytes", "arenaBytes", "firmware", "ops"),
+    *("securityFloor", "slotBytes", "arenaBytes", "firmware", "ops", "schemas"),
 )
 _ASSIGNERS: Final = (ASSIGNMENT_A, ASSIGNMENT_B)
 _RELEASERS: Final = (RELEASE_A, RELEASE_B)
@@ -97,6 +102,31 @@ CONTEXTS: Final = (
     Context("manifest-small-slot", "manifest", _RELEASERS, manifest_digest=_MANIFEST_SHA, slot_bytes=11147),
     Context("manifest-small-arena", "manifest", _RELEASERS, manifest_digest=_MANIFEST_SHA, arena_bytes=20479),
     Context("manifest-few-ops", "manifest", _RELEASERS, manifest_digest=_MANIFEST_SHA, ops=("CONV_2D",)),
+    Context("manifest-any-schema", "manifest", _RELEASERS, manifest_digest=_MANIFEST_SHA, schemas=()),
+    Context("manifest-only-its-schema", "manifest", _RELEASERS, manifest_digest=_MANIFEST_SHA, schemas=(_LEVEL1,)),
+    Context("manifest-other-schema", "manifest", _RELEASERS, manifest_digest=_MANIFEST_SHA, schemas=(_LEVEL2,)),
+    Context(
+        "manifest-schema-of-one-name",
+        "manifest",
+        _RELEASERS,
+        manifest_digest=_MANIFEST_SHA,
+        schemas=((_LEVEL1[0], _LEVEL2[1]), _LEVEL2),
+    ),
+    Context(
+        "manifest-schema-of-one-digest",
+        "manifest",
+        _RELEASERS,
+        manifest_digest=_MANIFEST_SHA,
+        schemas=(_LEVEL2, ("motor-other", _LEVEL1[1])),
+    ),
+    Context(
+        "manifest-few-ops-other-schema",
+        "manifest",
+        _RELEASERS,
+        manifest_digest=_MANIFEST_SHA,
+        ops=("CONV_2D",),
+        schemas=(_LEVEL2,),
+    ),
     Context("bundle", "key-bundle", (RELEASE_A,), seen_number=3),
     Context("bundle-same", "key-bundle", (RELEASE_A,), seen_number=4, seen_digest=_sha256(_BUNDLE)),
     Context("bundle-other-bytes", "key-bundle", (RELEASE_A,), seen_number=4, seen_digest=_sha256(b"other")),
@@ -275,6 +305,8 @@ def _manifests() -> Iterator[Case]:
     good = _sealed(Kind.MANIFEST, _MANIFEST, RELEASE_A)
     yield case("accepted", good)
     yield case("all-ops", good, context="manifest-all-ops")
+    yield case("any-schema", good, context="manifest-any-schema")
+    yield case("only-its-schema", good, context="manifest-only-its-schema")
     yield case("second-key", _sealed(Kind.MANIFEST, _MANIFEST, RELEASE_B))
     by_operator = _sealed(Kind.MANIFEST, _MANIFEST, ASSIGNMENT_A)
     yield case("signed-by-the-operator", by_operator, Reason.UNKNOWN_KEY, "signatures")
@@ -296,6 +328,10 @@ def _manifests() -> Iterator[Case]:
         ("small-slot", Reason.DOES_NOT_FIT, "sizeBytes"),
         ("small-arena", Reason.ARENA_TOO_SMALL, "arenaBytes"),
         ("few-ops", Reason.OP_UNSUPPORTED, "ops[1]"),
+        ("few-ops-other-schema", Reason.OP_UNSUPPORTED, "ops[1]"),
+        ("other-schema", Reason.FEATURE_SCHEMA_UNKNOWN, "featureSchema"),
+        ("schema-of-one-name", Reason.FEATURE_SCHEMA_UNKNOWN, "featureSchema"),
+        ("schema-of-one-digest", Reason.FEATURE_SCHEMA_UNKNOWN, "featureSchema"),
     ):
         yield case(context, good, reason, f"payload.{field}", f"manifest-{context}")
 

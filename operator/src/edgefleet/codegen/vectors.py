@@ -7,7 +7,7 @@ how a case is made; nothing here asks the code under test.
 from collections.abc import Iterator
 
 from edgefleet.codegen.emission import write_from_command_line
-from edgefleet.codegen.vector_cases import Case, dialect_cases, name_cases, rule_cases, shared_cases
+from edgefleet.codegen.vector_cases import Case, dialect_cases, enrolment_cases, name_cases, rule_cases, shared_cases
 from edgefleet.codegen.vector_signed import CONTEXT_COLUMNS, CONTEXTS, signed_cases
 from edgefleet.contracts.catalog import DOCUMENTS
 
@@ -21,6 +21,7 @@ def all_cases() -> Iterator[Case]:
         yield from shared_cases(kind)
     yield from rule_cases()
     yield from name_cases()
+    yield from enrolment_cases()
     yield from dialect_cases()
     yield from signed_cases()
 

@@ -7,6 +7,7 @@ from typing import Final
 from edgefleet.contracts.control import ControlMessage
 from edgefleet.contracts.desired import Assignment, Desired
 from edgefleet.contracts.document import Document, Kind
+from edgefleet.contracts.enrolment import ActivationAnswer, ActivationRequest, ProvisionAnswer, ProvisionRequest
 from edgefleet.contracts.envelope import Envelope
 from edgefleet.contracts.keys import KeyBundle
 from edgefleet.contracts.labels import Label
@@ -27,6 +28,10 @@ _MODELS: Final[tuple[type[Document], ...]] = (
     Alert,
     ControlMessage,
     Label,
+    ProvisionRequest,
+    ProvisionAnswer,
+    ActivationRequest,
+    ActivationAnswer,
 )
 
 DOCUMENTS: Final[Mapping[Kind, type[Document]]] = MappingProxyType({model.kind: model for model in _MODELS})

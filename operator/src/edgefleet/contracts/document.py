@@ -36,6 +36,10 @@ class Kind(Enum):
     ALERT = "alert"
     CONTROL = "control"
     LABELS = "labels"
+    PROVISION_REQUEST = "provision-request"
+    PROVISION_ANSWER = "provision-answer"
+    ACTIVATION_REQUEST = "activation-request"
+    ACTIVATION_ANSWER = "activation-answer"
 
 
 class Part(BaseModel):

@@ -17,6 +17,8 @@ FileName: TypeAlias = Annotated[str, Field(max_length=formats.FILE_NAME_MAX, pat
 Token: TypeAlias = Annotated[str, Field(max_length=formats.TOKEN_MAX, pattern=formats.TOKEN_PATTERN)]
 OpName: TypeAlias = Annotated[str, Field(max_length=formats.OP_NAME_MAX, pattern=formats.OP_NAME_PATTERN)]
 Instant: TypeAlias = Annotated[str, Field(max_length=formats.INSTANT_MAX, pattern=formats.INSTANT_PATTERN)]
+Csr: TypeAlias = Annotated[str, Field(max_length=limits.CSR_MAX, pattern=formats.PEM_PATTERN)]
+Certificate: TypeAlias = Annotated[str, Field(max_length=limits.CERTIFICATE_MAX, pattern=formats.PEM_PATTERN)]
 
 Uint32: TypeAlias = Annotated[int, Field(ge=0, le=limits.UINT32_MAX)]
 Counter: TypeAlias = Annotated[int, Field(ge=0, le=limits.INT64_MAX)]

@@ -63,6 +63,10 @@ INSTANT_PATTERN: Final = (
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?Z$"
 )
 
+# PEM as this fleet writes it: printable ASCII in lines that end with a line feed, so that a device can copy it as it is.
+# What stands between the lines is for whoever parses the certificate.
+PEM_PATTERN: Final = r"^-----BEGIN [ -~\n]*\n$"
+
 # Every pattern that a document may use, by the kind's name in C. The firmware matches each kind by hand.
 PATTERN_KINDS: Final = {
     "DnsLabel": DEVICE_ID_PATTERN,
@@ -76,4 +80,5 @@ PATTERN_KINDS: Final = {
     "Signature": SIGNATURE_PATTERN,
     "Point": POINT_PATTERN,
     "Instant": INSTANT_PATTERN,
+    "Pem": PEM_PATTERN,
 }

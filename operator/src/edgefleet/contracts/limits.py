@@ -14,6 +14,10 @@ RESULT_MAX: Final = 1024
 CONTROL_MAX: Final = 1024
 LABELS_MAX: Final = 65536
 ENVELOPE_MAX: Final = 16384
+PROVISION_REQUEST_MAX: Final = 4096
+PROVISION_ANSWER_MAX: Final = 16384
+ACTIVATION_REQUEST_MAX: Final = 256
+ACTIVATION_ANSWER_MAX: Final = 256
 
 # Signed payloads, in bytes after base64.
 ASSIGNMENT_MAX: Final = 2048
@@ -39,6 +43,10 @@ VECTORS_MAX: Final = 16
 MESSAGE_MAX: Final = 200
 CONTROL_PAYLOAD_MAX: Final = 256
 TENSOR_NAME_MAX: Final = 64
+
+# PEM, in characters before JSON escapes its line feeds.
+CSR_MAX: Final = 2048
+CERTIFICATE_MAX: Final = 8192
 
 # Integers.
 INT64_MAX: Final = 2**63 - 1

@@ -55,6 +55,8 @@ class Reason(StrEnum):
     NOT_ACTIVATED = "NotActivated"
     REVOKED = "Revoked"
     DEFERRED = "Deferred"
+    # The model against this device again; its number is of its time.
+    FEATURE_SCHEMA_UNKNOWN = "FeatureSchemaUnknown"
 
     @property
     def code(self) -> int:

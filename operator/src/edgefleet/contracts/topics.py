@@ -133,6 +133,8 @@ CONTROL: Final = Topic(
     Kind.CONTROL,
     "control-message",
 )
+# The keys that devices trust from now on: for every device at once, and no secret to anybody.
+KEYS: Final = Topic("Keys", "fleet/v1/keys", Direction.TO_SUBSCRIBERS, 1, True, Kind.ENVELOPE)
 
 # The operator's own room: what it sends there comes back to it behind all that the broker had kept for it.
 OPERATOR_PREFIX: Final = "fleet/v1/operator/"
@@ -150,6 +152,7 @@ TOPICS: Final = MappingProxyType(
             ORIGINAL_TELEMETRY,
             ALERT,
             CONTROL,
+            KEYS,
         )
     }
 )

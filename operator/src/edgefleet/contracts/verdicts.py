@@ -4,6 +4,7 @@ Order: the document, its signature, the payload, its addressee, its age, then ag
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgefleet.contracts.codec import DocumentT, decode
@@ -91,6 +92,7 @@ class ManifestContext:
         arena_bytes: the most its tensors may need.
         firmware: this firmware's version.
         ops: the operators this firmware has, or None where the runtime has them all.
+        schemas: digests (hexadecimal) of the feature schemas this firmware computes, by name, or None for any.
     """
 
     release_keys: TrustedKeys
@@ -101,6 +103,7 @@ class ManifestContext:
     arena_bytes: int
     firmware: str
     ops: frozenset[str] | None
+    schemas: Mapping[str, str] | None = None
 
 
 def verify_manifest(raw: bytes, context: ManifestContext) -> Manifest:
@@ -108,7 +111,8 @@ def verify_manifest(raw: bytes, context: ManifestContext) -> Manifest:
 
     Raises:
         ContractError: a reason of the document or the signature, then ManifestMismatch, WrongClass,
-            SecurityVersionTooLow, FirmwareTooOld, DoesNotFit, ArenaTooSmall, OpUnsupported, in this order.
+            SecurityVersionTooLow, FirmwareTooOld, DoesNotFit, ArenaTooSmall, OpUnsupported, FeatureSchemaUnknown, in
+            this order.
     """
     envelope = decode(Envelope, raw)
     payload = open_envelope(envelope, Kind.MANIFEST, context.release_keys)
@@ -121,6 +125,10 @@ def verify_manifest(raw: bytes, context: ManifestContext) -> Manifest:
     for index, op in enumerate(manifest.ops):
         if context.ops is not None and op not in context.ops:
             raise _fault(Reason.OP_UNSUPPORTED, f"payload.ops[{index}]", Kind.ENVELOPE, f"{op} is not in this firmware")
+    wanted = manifest.feature_schema
+    if context.schemas is not None and context.schemas.get(wanted.name) != wanted.digest:
+        rule = f"this firmware computes {wanted.name} as sha256:{wanted.digest}"
+        raise _fault(Reason.FEATURE_SCHEMA_UNKNOWN, "payload.featureSchema", Kind.ENVELOPE, rule)
     return manifest
 
 

@@ -6,7 +6,7 @@ A user is a certificate's CN: a device's id, or a service's name. Whatever no li
 from collections.abc import Iterator
 from typing import Final
 
-from edgefleet.contracts.topics import CONTROL, OPERATOR_PREFIX, TOPICS, Direction, Topic
+from edgefleet.contracts.topics import CONTROL, KEYS, OPERATOR_PREFIX, TOPICS, Direction, Topic
 
 OPERATOR: Final = "edgefleet:operator"
 _HEADER: Final = """\
@@ -16,7 +16,7 @@ _HEADER: Final = """\
 
 def write_acl() -> str:
     """Return the file that `acl_file` names."""
-    lines = ["# A device, whose id %u is: its own topics and no other's.", *_device_lines(), ""]
+    lines = ["# A device, whose id %u is: its own topics and no other's, and the keys that all trust.", *_device_lines(), ""]
     lines += [f"user {OPERATOR}", *_operator_lines(), ""]
     return _HEADER + "\n".join(lines)
 
@@ -25,6 +25,9 @@ def _device_lines() -> Iterator[str]:
     for topic in _per_device():
         verb = "write" if topic.direction is Direction.FROM_DEVICE else "read"
         yield f"pattern {verb} {topic.template.replace('{deviceID}', '%u')}"
+    # A `topic` line here would be for clients without a name; a pattern is for every client, and the broker says once that
+    # this one names none.
+    yield f"pattern read {KEYS.build()}"
 
 
 def _operator_lines() -> Iterator[str]:
@@ -35,6 +38,7 @@ def _operator_lines() -> Iterator[str]:
             # What is joined to Kafka is the bridge's to read.
             yield f"topic read {topic.filter()}"
     yield f"topic read {CONTROL.filter()}"
+    yield f"topic write {KEYS.filter()}"
     yield f"topic readwrite {OPERATOR_PREFIX}#"
 
 
