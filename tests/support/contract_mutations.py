@@ -30,7 +30,7 @@ _FRAGMENTS = (
 )
 _SIGNED = {
     Kind.ASSIGNMENT: (Kind.DESIRED, ("fresh", "older-seen", "same-seen", "newer-seen", "other-device")),
-    Kind.MANIFEST: (Kind.ENVELOPE, ("manifest", "manifest-few-ops")),
+    Kind.MANIFEST: (Kind.ENVELOPE, ("manifest", "manifest-few-ops", "manifest-other-schema")),
     Kind.KEY_BUNDLE: (Kind.ENVELOPE, ("bundle", "bundle-same")),
 }
 

@@ -112,6 +112,26 @@ _BUGS = (
         "agrees = memcmp(assigned, command->manifest_digest, EF_SHA256_BYTES) == 0;",
         "agrees = assigned != NULL;",
     ),
+    Bug(
+        "schema-by-name-alone",
+        "ef_verify.c",
+        "schema->name) && memcmp(digest, schema->digest, sizeof digest) == 0) {",
+        "schema->name) && sizeof digest > 0) {",
+    ),
+    Bug("schema-by-digest-alone", "ef_verify.c", "ef_json_text_is(json, name, schema->name) && ", "name != 0 && "),
+    Bug("any-schema", "ef_verify.c", "if (context->schemas == NULL || has_schema(", "if (true || has_schema("),
+    Bug(
+        "schema-before-operators",
+        "ef_verify.c",
+        "    ef_reason reason = check_ops(json, context, fault);\n"
+        "    return reason == EF_REASON_OK ? check_features(json, context, fault) : reason;",
+        "    ef_reason reason = check_features(json, context, fault);\n"
+        "    return reason == EF_REASON_OK ? check_ops(json, context, fault) : reason;",
+    ),
+    Bug(
+        "pem-with-carriage-returns", "ef_pattern.c", "(c >= ' ' && c <= '~')", "(c == '\\r' || (c >= ' ' && c <= '~'))"
+    ),
+    Bug("pem-cut-off", "ef_pattern.c", "at >= sizeof head && last == '\\n'", "at >= sizeof head && last > 0"),
     Bug("floor-ignored", "ef_verify.c", '"securityVersion") < context->security_floor', '"securityVersion") < 0'),
 )
 
@@ -193,4 +213,4 @@ def test_the_full_examples_are_read_alike() -> None:
     judgements = [Judgement(kind, to_json(full(kind))) for kind in DOCUMENTS]
     answers = sanitized_core().ask(judgement.question() for judgement in judgements)
     assert answers == [judgement.answer() for judgement in judgements]
-    assert all(len(answer) > 3 for answer in answers)
+    assert all(len(answer) > 2 for answer in answers)

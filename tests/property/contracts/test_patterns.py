@@ -61,7 +61,7 @@ def test_c_and_python_agree(kind: str) -> None:
 
 def test_a_newline_at_the_end_is_part_of_the_text() -> None:
     for kind, (first, *_) in _SEEDS.items():
-        assert not matches(kind, first + "\n")
+        assert matches(kind, first + "\n") is (kind == "Pem")  # which may have empty lines
 
 
 def _versions() -> list[str]:

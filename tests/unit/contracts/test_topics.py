@@ -27,9 +27,7 @@ def test_the_topics_are_the_designs() -> None:
         "Control": "control-message",
         "Keys": "fleet/v1/keys",
     }
-    assert {name for name, topic in TOPICS.items() if topic.retain} == {
-        *("Desired", "Reported", "Presence", "Keys")
-    }
+    assert {name for name, topic in TOPICS.items() if topic.retain} == {*("Desired", "Reported", "Presence", "Keys")}
     assert [name for name, topic in TOPICS.items() if topic.direction is Direction.TO_DEVICE] == ["Desired"]
 
 

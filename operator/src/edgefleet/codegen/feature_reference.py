@@ -32,11 +32,11 @@ A model reads `{features.FORMULA}`. Until a machine was commissioned, the nomina
 {features.BPFI:g} (inner race) times the rotation.
 
 The nominal values are those of the typical machine that training simulates: a two-pole shaded-pole fan motor for 230 V
-and 50 Hz, rated 0.38 A at 2600 revolutions a minute, on average at 60 % of its rated load. A scale is one to three times
-what a healthy machine varies from window to window, so that 1 is a deviation worth looking at.
+and 50 Hz, rated 0.38 A at 2600 revolutions a minute, on average at 60 % of its rated load. A scale is one to three
+times what a healthy machine varies from window to window, so that 1 is a deviation worth looking at.
 
-The digest is SHA-256 over the definition as JSON with sorted keys, without spaces, in ASCII. It covers every figure that
-a value depends on and `revision`, which rises when the same figures are computed in another way; it covers no prose.
+The digest is SHA-256 over the definition as JSON with sorted keys, without spaces, in ASCII. It covers every figure
+that a value depends on and `revision`, which rises when the same figures are computed in another way, and no prose.
 `edgefleet model publish --feature-schema=FILE` takes the digest of what the file says, however it is spelled.
 """
 
@@ -48,7 +48,8 @@ def generate() -> dict[str, bytes]:
 
 def _section(schema: Schema) -> str:
     rows = (
-        f"| {index} | `{each.name}` | {each.unit} | {each.meaning} | {each.scale:g} | {each.nominal:g} | {each.reason} |\n"
+        f"| {index} | `{each.name}` | {each.unit} | {each.meaning} | {each.scale:g} | {each.nominal:g} | "
+        f"{each.reason} |\n"
         for index, each in enumerate(schema.features)
     )
     head = "| | feature | unit | what it is | scale | nominal | why |\n| --- | --- | --- | --- | --- | --- | --- |\n"

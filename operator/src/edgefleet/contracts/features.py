@@ -106,9 +106,9 @@ def digest_of(tree: Any) -> str:
     return hashlib.sha256(canonical_json(tree)).hexdigest()
 
 
-# The typical machine is that of workloads/training (motors.py): 230 V, 50 Hz, rated 0.38 A at 2600 revolutions a minute,
-# on average at 60 % of its rated load. A scale is one to three times what a healthy machine varies from window to
-# window, so that 1 is a deviation worth looking at.
+# The typical machine is that of workloads/training (motors.py): 230 V, 50 Hz, rated 0.38 A at 2600 revolutions a
+# minute, on average at 60 % of its rated load. A scale is one to three times what a healthy machine varies from window
+# to window, so that 1 is a deviation worth looking at.
 _LEVEL1: Final = (
     Feature(
         *("current", "A", 0.02, 0.33),

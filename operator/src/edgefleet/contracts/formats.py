@@ -63,7 +63,7 @@ INSTANT_PATTERN: Final = (
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?Z$"
 )
 
-# PEM as this fleet writes it: printable ASCII in lines that end with a line feed, so that a device can copy it as it is.
+# PEM as this fleet writes it: printable ASCII in lines that end with a line feed, so that a device copies it as it is.
 # What stands between the lines is for whoever parses the certificate.
 PEM_PATTERN: Final = r"^-----BEGIN [ -~\n]*\n$"
 

@@ -16,7 +16,11 @@ _HEADER: Final = """\
 
 def write_acl() -> str:
     """Return the file that `acl_file` names."""
-    lines = ["# A device, whose id %u is: its own topics and no other's, and the keys that all trust.", *_device_lines(), ""]
+    lines = [
+        "# A device, whose id %u is: its own topics and no other's, and the keys that all trust.",
+        *_device_lines(),
+        "",
+    ]
     lines += [f"user {OPERATOR}", *_operator_lines(), ""]
     return _HEADER + "\n".join(lines)
 
@@ -25,8 +29,8 @@ def _device_lines() -> Iterator[str]:
     for topic in _per_device():
         verb = "write" if topic.direction is Direction.FROM_DEVICE else "read"
         yield f"pattern {verb} {topic.template.replace('{deviceID}', '%u')}"
-    # A `topic` line here would be for clients without a name; a pattern is for every client, and the broker says once that
-    # this one names none.
+    # A `topic` line here would be for clients without a name; a pattern is for every client. That this one has no %u
+    # in it is a line in the broker's log, no more.
     yield f"pattern read {KEYS.build()}"
 
 
