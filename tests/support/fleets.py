@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+from edgefleet.contracts.features import MOTOR_LEVEL1
 from edgefleet.manifests.folder import read_files
 from edgefleet.manifests.lint import Report, lint
 from edgefleet.manifests.yaml_writer import write_document
@@ -58,7 +59,7 @@ def make_payload(version: str = "1.0.0", model: str = "motor", **changes: Any) -
         "sizeBytes": 5832,
         "arenaBytes": 2048,
         "ops": ["FULLY_CONNECTED"],
-        "featureSchema": {"name": "motor-level1", "digest": DIGEST},
+        "featureSchema": {"name": MOTOR_LEVEL1.name, "digest": MOTOR_LEVEL1.digest()},
         "inputs": [_tensor("x", [1, 4])],
         "outputs": [_tensor("y", [1, 1])],
         "vectors": [{"input": "AAAAAA==", "output": "AA=="}],

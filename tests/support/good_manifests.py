@@ -3,6 +3,8 @@
 import copy
 from typing import Any, Final
 
+from edgefleet.contracts.features import MOTOR_LEVEL1
+
 Json = dict[str, Any]
 
 _DIGEST: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -133,7 +135,7 @@ _VERSION: Final = _object(
         "contract": {
             "inputs": [{"name": "features", "shape": [1, 4], "dtype": "int8", "scale": 0.5, "zeroPoint": -3}],
             "outputs": [{"name": "score", "shape": [1, 1], "dtype": "int8", "scale": 0.00390625, "zeroPoint": -128}],
-            "featureSchema": {"name": "motor-level1", "digest": _DIGEST},
+            "featureSchema": {"name": MOTOR_LEVEL1.name, "digest": MOTOR_LEVEL1.digest()},
         },
         "metrics": [{"name": "aucInt8", "value": 0.879, "dataset": "plant-1 unseen machines"}],
         "lineage": {"trainingRun": "motor-anomaly", "round": 3, "datasetDigest": _DIGEST, "commit": "a" * 40},

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefleet.api.v1alpha1 import DeviceClass
+from edgefleet.contracts.features import MOTOR_LEVEL1
 from edgefleet.manifests.yaml_writer import write_document
 from support import tinymodel
 from support.authority import make_key
@@ -55,7 +56,7 @@ class Workplace:
         model = folder / "motor.tflite"
         model.write_bytes(tinymodel.build())
         features = folder / "features.json"
-        features.write_text(json.dumps({"name": "motor-level1", "features": ["current", "temperature"]}))
+        features.write_text(json.dumps(MOTOR_LEVEL1.to_tree(), indent=2))
         key = folder / "release.key"
         classes = write_classes(folder, esp32=make_class(), esp32_s3=make_class(slotBytes=524288))
         return cls(folder, model, classes, features, key, make_key(key))

@@ -7,6 +7,7 @@ from typing import Any
 from edgefleet.contracts.codec import encode
 from edgefleet.contracts.document import Kind
 from edgefleet.contracts.envelope import seal
+from edgefleet.contracts.features import MOTOR_LEVEL1
 from edgefleet.contracts.keys import SigningKey
 from edgefleet.contracts.manifest import FeatureSchema, GoldenVector, Manifest, Preflight, Tensor
 
@@ -24,7 +25,7 @@ def make_manifest(model: bytes, **changes: Any) -> Manifest:
         "size_bytes": len(model),
         "arena_bytes": 4096,
         "ops": ("FULLY_CONNECTED",),
-        "feature_schema": FeatureSchema(name="motor-level1", digest="0" * 64),
+        "feature_schema": FeatureSchema(name=MOTOR_LEVEL1.name, digest=MOTOR_LEVEL1.digest()),
         "inputs": (tensor,),
         "outputs": (tensor,),
         "vectors": (GoldenVector(input="AAECAw==", output="AAECAw=="),),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WORKLOAD: Final = REPOSITORY / "workloads" / "training"
 _UV: Final = REPOSITORY / "scripts" / "uv"
 _FINISHED: Final = ".finished"
+_SOURCES: Final = (".py", ".json")
 _FILES: Final = ("model.tflite", "metrics.json", "feature-schema.json")
 
 
@@ -78,7 +79,8 @@ def train(recipe: Recipe, *, say: Say, workload: Path = WORKLOAD) -> TrainedMode
         DemoError: The environment or the training failed; with its words.
     """
     requirements = workload / "requirements.txt"
-    sources = sorted((workload / "src").rglob("*.py"))
+    # What the models' inputs mean is data, and another meaning is another model.
+    sources = sorted(file for file in (workload / "src").rglob("*") if file.suffix in _SOURCES)
     folder = cache_dir() / "trained" / _key(*recipe.arguments, files=[requirements, *sources])
     model = TrainedModel(folder)
     if (folder / _FINISHED).exists():

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgefleet.contracts.codec import decode
+from edgefleet.contracts.features import MOTOR_LEVEL1, MOTOR_LEVEL2, digest_of
 from edgefleet.contracts.limits import MANIFEST_MAX
 from edgefleet.contracts.manifest import Manifest
 from edgefleet.manifests.yaml_documents import read_documents
@@ -71,6 +72,7 @@ def test_the_manifest_is_what_the_preflight_found(place: Workplace, published: s
     assert (manifest.arena_bytes, manifest.ops, manifest.vectors) == (report.arena_bytes, report.ops, report.vectors)
     assert manifest.preflight.evidence == report.evidence
     assert (manifest.security_version, manifest.feature_schema.name) == (0, "motor-level1")
+    assert manifest.feature_schema.digest == MOTOR_LEVEL1.digest()
 
 
 def test_publishing_again_gives_the_same_bytes(place: Workplace, tmp_path: Path) -> None:
@@ -130,6 +132,32 @@ def test_a_feature_schema_needs_a_name_that_devices_take(place: Workplace, tmp_p
         done = run_edgefleet(*place.publish("--dry-run", "--feature-schema", str(schema)))
         assert done.returncode == 2, text[:20]
         assert "schema.json" in done.stderr
+
+
+def test_a_feature_schema_of_the_contract_needs_no_file(place: Workplace) -> None:
+    done = run_edgefleet(*place.publish("--dry-run", "--feature-schema", "motor-level2"))
+    assert done.returncode == 0, done.stderr
+    features = read(done.stdout)["spec"]["contract"]["featureSchema"]
+    assert features == {"name": "motor-level2", "digest": MOTOR_LEVEL2.digest()}
+
+
+def test_a_schema_of_ones_own_is_known_by_what_it_says_not_by_its_spelling(place: Workplace, tmp_path: Path) -> None:
+    tree = {"name": "pump", "scales": [1.0, 2e-3]}
+    schema, digests = tmp_path / "schema.json", set[str]()
+    for text in (json.dumps(tree), json.dumps(dict(reversed(tree.items())), indent=4) + "\n"):
+        schema.write_text(text)
+        done = run_edgefleet(*place.publish("--dry-run", "--feature-schema", str(schema)))
+        assert done.returncode == 0, done.stderr
+        digests.add(read(done.stdout)["spec"]["contract"]["featureSchema"]["digest"])
+    assert digests == {digest_of(tree)}
+
+
+def test_a_name_of_the_contracts_with_another_definition_is_not_published(place: Workplace, tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps(MOTOR_LEVEL1.to_tree() | {"baselineWindows": 11}))
+    done = run_edgefleet(*place.publish("--dry-run", "--feature-schema", str(schema)))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"another definition of motor-level1 than the devices' (sha256:{MOTOR_LEVEL1.digest()})" in done.stderr
 
 
 def test_a_registry_needs_its_ca_and_the_token(place: Workplace) -> None:

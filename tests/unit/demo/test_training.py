@@ -71,6 +71,14 @@ def test_a_changed_program_trains_again(workload: Path) -> None:
     assert runs(workload) == 2
 
 
+def test_another_feature_schema_trains_again(workload: Path) -> None:
+    schemas = workload / "src" / "edgefleet_training" / "feature_schemas.json"
+    for digest in ("a", "a", "b"):
+        schemas.write_text(f'{{"motor-level1": "{digest}"}}')
+        train(Recipe(1, 5, 2), say=quiet, workload=workload)
+    assert runs(workload) == 2
+
+
 def test_a_failed_training_is_told_with_its_words_and_leaves_nothing(workload: Path, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(DemoError, match="training failed with exit status 1: no luck"):

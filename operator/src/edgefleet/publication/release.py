@@ -1,6 +1,5 @@
 """What is published: names and figures that a person gives, checked by the API's own types before any work is done."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 from edgefleet.api.scalars import Count, ModelName, Name, Version
 from edgefleet.api.structure import Section, items
 from edgefleet.api.v1alpha1.modelversion import FeatureSchema, Lineage, Metric
+from edgefleet.contracts.features import SCHEMAS, digest_of
 from edgefleet.contracts.manifest import FeatureSchema as SignedFeatureSchema
 from edgefleet.manifests.findings import format_path
 from edgefleet.manifests.objects import as_mapping, describe
@@ -65,22 +65,31 @@ def read_feature_schema(file: Path) -> FeatureSchema:
     """Returns name and digest of a feature schema, whatever else its document says.
 
     Args:
-        file: a JSON object with `name`; the digest is over the file's bytes.
+        file: a JSON object with `name`; the digest is over its canonical JSON. Or the name alone of a schema that the
+            wire contract defines.
 
     Raises:
-        NotPublishableError: unreadable, or without a name that the API takes.
+        NotPublishableError: unreadable, without a name that the API takes, or a name of the contract's with another
+            definition, which every device would refuse.
     """
+    defined = SCHEMAS.get(str(file))
+    if defined is not None and not file.exists():
+        return FeatureSchema(name=defined.name, digest=defined.digest())
     try:
-        raw = file.read_bytes()
-        tree = json.loads(raw)
+        tree = json.loads(file.read_bytes())
+        digest = digest_of(tree)
     except OSError as problem:
         raise NotPublishableError(f"{file}: {problem.strerror}") from None
     except (ValueError, RecursionError):
         raise NotPublishableError(f"{file}: no JSON") from None
-    fields = {"name": as_mapping(tree).get("name"), "digest": hashlib.sha256(raw).hexdigest()}
+    fields = {"name": as_mapping(tree).get("name"), "digest": digest}
     try:
         signed = SignedFeatureSchema.model_validate(fields)
     except ValidationError:
         rule = 'name is lower-case letters, digits and "-", such as motor-level1'
         raise NotPublishableError(f"{file}: a feature schema is an object whose {rule}") from None
+    defined = SCHEMAS.get(signed.name)
+    if defined is not None and defined.digest() != signed.digest:
+        rule = f"another definition of {signed.name} than the devices' (sha256:{defined.digest()})"
+        raise NotPublishableError(f"{file}: {rule}; give one of your own another name")
     return FeatureSchema(name=signed.name, digest=signed.digest)

@@ -7,30 +7,27 @@ Orders of magnitude are those of a small fan motor: 230 V, 50 Hz, two poles, 0.3
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-BASELINE_WINDOWS: Final = 10
+FEATURE_SCHEMA: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("feature_schemas.json").read_bytes())[
+    "motor-level1"
+]
+"""What a model's inputs mean, from the wire contract: a device that computes another schema refuses the model.
+
+The file beside this one is generated (`make generate`): this package's environment has nothing of EdgeFleet's.
+"""
+BASELINE_WINDOWS: Final[int] = FEATURE_SCHEMA["baselineWindows"]
 """Healthy windows that a machine is commissioned with; their mean is subtracted from all that follow."""
-FEATURES: Final = (
-    ("current", "A", 0.02),
-    ("temperature", "Cel", 4.0),
-    ("vibration", "mm/s", 0.6),
-    ("sound", "dB", 2.0),
-)
-"""Name, unit, and the deviation from the machine's baseline that reads as 1."""
-FEATURE_SCHEMA: Final = {
-    "name": "motor-level1",
-    "baselineWindows": BASELINE_WINDOWS,
-    "formula": "(value - mean of the machine's healthy baseline) / scale",
-    "features": [{"name": name, "unit": unit, "scale": scale} for name, unit, scale in FEATURES],
-}
-"""What a model's inputs mean. The same for every version: a device and a model with different ones do not fit."""
+SCALES: Final[tuple[float, ...]] = tuple(each["scale"] for each in FEATURE_SCHEMA["features"])
+"""The deviations from the machine's baseline that read as 1."""
 
 _RATED_SLIP: Final = 0.13
 _SUPPLY_HERTZ: Final = 50.0
@@ -126,7 +123,7 @@ def draw(seed: int, machines: int, windows: int) -> Windows:
         windows: Windows a machine, healthy and faulty ones together.
     """
     rng = np.random.default_rng(seed)
-    scales = np.array([scale for _, _, scale in FEATURES])
+    scales = np.array(SCALES)
     features, faulty = list[Floats](), list[NDArray[np.bool_]]()
     for number in range(machines):
         machine = _Machine.draw(rng)

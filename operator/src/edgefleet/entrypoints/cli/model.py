@@ -38,7 +38,9 @@ def publish(  # noqa: PLR0913, PLR0917 - one parameter an option
     model: Annotated[str, typer.Option(help="Name of the model.")],
     version: Annotated[str, typer.Option(help="Its semantic version.")],
     classes: Annotated[Path, typer.Option(metavar="PATH", help="File or folder that declares the device classes.")],
-    feature_schema: Annotated[Path, typer.Option(metavar="FILE", help="The features behind the inputs, JSON.")],
+    feature_schema: Annotated[
+        Path, typer.Option(metavar="FILE|NAME", help="The features behind the inputs: JSON, or such as motor-level1.")
+    ],
     key: Annotated[Path, typer.Option(metavar="FILE", help="The release key, private.")],
     registry: _Registry = None,
     ca: _Ca = None,
