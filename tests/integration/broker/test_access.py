@@ -9,15 +9,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgefleet.contracts.topics import ALERT, CONTROL, DESIRED, PRESENCE, REPORTED, TELEMETRY, TOPICS, Direction, Topic
+from edgefleet.contracts.topics import (
+    ALERT,
+    CONTROL,
+    DESIRED,
+    KEYS,
+    PRESENCE,
+    REPORTED,
+    TELEMETRY,
+    TOPICS,
+    Direction,
+    Topic,
+)
 from support.authority import Authority
+from support.broker import Broker
 from support.mqtt import Client
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from integration.broker.conftest import Connect
-    from support.broker import Broker
 
 OPERATOR = "edgefleet:operator"
 REFUSED = 135
@@ -38,6 +49,8 @@ def test_a_device_publishes_on_its_own_topics_only(connect: Connect, topic: Topi
         DESIRED.build("press-07"),
         CONTROL.build(),
         ALERT.build(),
+        KEYS.build(),
+        "fleet/v1/keys/press-07",
         "fleet/v1/operator/snapshot/1",
         "fleet/v1/dev/press-07",
         "fleet/v1/dev/press-07/reported/more",
@@ -65,6 +78,55 @@ def test_a_device_hears_its_own_commands_and_nobody_elses(connect: Connect) -> N
         assert {(message.topic, message.payload) for message in device.take_rest()} == {
             (DESIRED.build("press-07"), b"press-07")
         }
+
+
+def test_keys_reach_every_device_also_one_that_comes_later(connect: Connect) -> None:
+    with connect(OPERATOR) as operator:
+        assert operator.publish(KEYS.build(), b"bundle", retain=True) in TAKEN
+        try:
+            for name in ("press-07", "press-08"):
+                with connect(name) as device:
+                    device.subscribe(KEYS.filter())
+                    (message,) = device.take()
+                    assert (message.topic, message.payload, message.retain) == (KEYS.build(), b"bundle", True)
+        finally:
+            operator.publish(KEYS.build(), b"", retain=True)
+
+
+def test_nobody_but_the_operator_gives_keys(connect: Connect) -> None:
+    with connect("press-08") as device:
+        device.subscribe(KEYS.filter())
+        for name in ("press-07", "edgefleet:broker", "edgefleet:anything", "+"):
+            with connect(name) as other:
+                assert other.publish(KEYS.build(), b"forged", retain=True) == REFUSED
+        connect("press-09", will=(KEYS.build(), b"forged")).vanish()
+        assert device.take_rest() == []
+
+
+def test_a_device_that_judges_others_hears_its_sources_with_lines_of_its_own(tmp_path: Path) -> None:
+    """As docs/broker.md says it is to be added by hand."""
+    broker = Broker(tmp_path)
+    with (tmp_path / "acl").open("a") as acl:
+        acl.write("\nuser gateway-01\ntopic read fleet/v1/tele/press-07\n")
+
+    def connect(name: str) -> Client:
+        return Client(broker.port, broker.authority.issue(name, tmp_path / name).client_context())
+
+    with (
+        broker,
+        connect("gateway-01") as gateway,
+        connect("press-07") as source,
+        connect("press-08") as other,
+        connect("press-09") as neighbour,
+    ):
+        for listener in (gateway, neighbour):
+            listener.subscribe(TELEMETRY.build("press-07"), TELEMETRY.build("press-08"))
+        for device, name in ((source, "press-07"), (other, "press-08")):
+            assert device.publish(TELEMETRY.build(name)) in TAKEN
+        assert [message.topic for message in gateway.take_rest()] == [TELEMETRY.build("press-07")]
+        assert neighbour.take_rest() == []
+        assert gateway.publish(REPORTED.build("gateway-01")) in TAKEN
+        assert gateway.publish(TELEMETRY.build("press-07")) == REFUSED
 
 
 def test_what_a_device_sends_reaches_no_other_device(connect: Connect) -> None:
