@@ -96,6 +96,21 @@ def test_a_folder_with_half_an_identity_is_named_and_mended_on_demand(administra
     assert administrator("device", "provision", "press-07", "--out", "identities").stdout.startswith("press-07: kept")
 
 
+def test_new_devices_get_the_bundle_of_the_last_rotation(administrator: Administrator) -> None:
+    administrator("device", "provision", "press-07", "--out", "identities")
+    current, key = "identities/press-07/keys.json", "release.key"
+    make_key(administrator.folder / "next.key")
+    command = [str(PROGRAM), "keys", "rotate", current, f"--key={key}", "--add-release=next.key.pub", "--out=rotated"]
+    subprocess.run(command, cwd=administrator.folder, check=True, capture_output=True)
+    done = administrator("device", "provision", "press-08", "--keys=rotated/keys.json", "--out", "identities")
+    assert done.returncode == 0, done.stderr
+    given = decode(KeyBundle, (administrator.folder / "identities" / "press-08" / "keys.json").read_bytes())
+    assert (given.version, len(given.release_keys), len(given.assignment_keys)) == (2, 2, 1)
+    other = administrator("device", "provision", "press-09", "--keys=release.key", "--out", "identities")
+    assert other.returncode == 1
+    assert other.stderr.startswith("edgefleet device provision: release.key: key-bundle: ")
+
+
 def test_what_a_killed_run_left_is_in_nobodys_way(administrator: Administrator) -> None:
     left = administrator.folder / "identities" / ".press-07.partial"
     left.mkdir(parents=True)

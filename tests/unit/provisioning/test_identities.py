@@ -6,10 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from edgefleet.contracts.codec import decode
+from edgefleet.contracts.codec import decode, encode
 from edgefleet.contracts.keys import KeyBundle, VerifyKey
 from edgefleet.provisioning.authority import Authority, make_key, public_to_pem, read_certificate
-from edgefleet.provisioning.identities import FILES, IdentityError, check_identity, make_identity, read_bundle
+from edgefleet.provisioning.identities import (
+    FILES,
+    IdentityError,
+    check_bundle,
+    check_identity,
+    make_identity,
+    read_bundle,
+)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AUTHORITY = Authority.create(NOW)
@@ -55,6 +62,30 @@ def test_a_bundle_has_one_to_four_release_keys(number: int) -> None:
 def test_a_release_key_that_is_none_is_named() -> None:
     with pytest.raises(IdentityError, match=r"^release key main.pem: not a PEM public key$"):
         read_bundle({"main.pem": b"junk"}, [public_to_pem(ASSIGNMENT.public_key())])
+
+
+def test_a_rotated_bundle_is_handed_out_as_it_is() -> None:
+    rotated = BUNDLE.model_copy(update={"version": 9})
+    assert check_bundle(encode(rotated), public_to_pem(ASSIGNMENT.public_key())) == rotated
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (b"junk", "Malformed"),
+        (encode(BUNDLE).replace(b'"keyid":"', b'"keyid":"0', 1), "OutOfRange"),
+    ],
+)
+def test_what_is_no_bundle_is_refused(document: bytes, problem: str) -> None:
+    with pytest.raises(IdentityError, match=problem):
+        check_bundle(document, public_to_pem(ASSIGNMENT.public_key()))
+
+
+def test_a_bundle_without_this_clusters_assignment_key_would_make_a_device_that_obeys_nobody() -> None:
+    stranger = make_key()
+    keyid = VerifyKey(stranger.public_key()).keyid
+    with pytest.raises(IdentityError, match=f"^lacks the assignment key {keyid}, "):
+        check_bundle(encode(BUNDLE), public_to_pem(stranger.public_key()))
 
 
 OTHERS = make_identity("press-08", AUTHORITY, BUNDLE, NOW)

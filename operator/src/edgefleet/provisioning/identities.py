@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from edgefleet.contracts.codec import encode
+from edgefleet.contracts.codec import decode, encode
 from edgefleet.contracts.conformance import matches
 from edgefleet.contracts.keys import BundledKey, KeyBundle, VerifyKey
 from edgefleet.contracts.limits import KEYS_MAX
+from edgefleet.contracts.reasons import ContractError
 from edgefleet.provisioning.authority import (
     Authority,
     Subject,
@@ -50,6 +51,27 @@ def read_bundle(release_keys: Mapping[str, bytes], assignment_keys: Iterable[byt
             raise IdentityError(f"release key {name}: {error}") from None
     assigning = tuple(BundledKey.of(VerifyKey(read_public_key(pem))) for pem in assignment_keys)
     return KeyBundle(version=_BUNDLE_VERSION, release_keys=tuple(released), assignment_keys=assigning)
+
+
+def check_bundle(document: bytes, assignment_key: bytes) -> KeyBundle:
+    """Return the bundle in a document, as a new device will read it.
+
+    Args:
+        document: what `edgefleet keys rotate` wrote.
+        assignment_key: the PEM public key whose commands the device is to obey.
+
+    Raises:
+        IdentityError: it is no bundle, or the device would obey nobody here.
+    """
+    try:
+        bundle = decode(KeyBundle, document)
+        _, assigning = bundle.trusted()
+    except ContractError as error:
+        raise IdentityError(str(error)) from None
+    wanted = VerifyKey(read_public_key(assignment_key)).keyid
+    if wanted not in assigning:
+        raise IdentityError(f"lacks the assignment key {wanted}, with which this cluster's operator signs")
+    return bundle
 
 
 def make_identity(

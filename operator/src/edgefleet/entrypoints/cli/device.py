@@ -44,6 +44,9 @@ def provision(  # noqa: PLR0913, PLR0917 - options of a command line
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Device ids: names of EdgeDevices.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Gets a folder for each device.")],
     renew: Annotated[bool, typer.Option("--renew", help="A new certificate for the key that is there.")] = False,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The bundle of the last `keys rotate`, where there was one.")
+    ] = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     namespace: Namespace = inventory.PLATFORM_NAMESPACE,
@@ -56,7 +59,7 @@ def provision(  # noqa: PLR0913, PLR0917 - options of a command line
     try:
         cluster = UserCluster(kubeconfig, context)
         authority = inventory.read_authority(cluster.read_secret(namespace, inventory.AUTHORITY), now)
-        bundle = _read_bundle(cluster, namespace)
+        bundle = _read_bundle(cluster, namespace, keys)
         for device_id in ids:
             typer.echo(f"{device_id}: {_provision(device_id, out / device_id, authority, bundle, now, renew=renew)}")
     except (ClusterError, BrokenSecretError, IdentityError) as error:
@@ -88,10 +91,16 @@ def access(
     typer.echo(f"{out}: {inventory.CA_CERTIFICATE} and {inventory.TOKEN}")
 
 
-def _read_bundle(cluster: UserCluster, namespace: str) -> KeyBundle:
-    released = cluster.read_config_map(namespace, inventory.RELEASE_KEYS)
+def _read_bundle(cluster: UserCluster, namespace: str, rotated: Path | None) -> KeyBundle:
+    """Return what new devices are to trust: the rotated bundle, or the first one, of the cluster's own keys."""
     assignment = cluster.read_secret(namespace, inventory.ASSIGNMENT_KEY)
     inventory.check_assignment_key(assignment)
+    if rotated is not None:
+        try:
+            return identities.check_bundle(rotated.read_bytes(), assignment[inventory.ASSIGNMENT_PUBLIC])
+        except IdentityError as error:
+            raise IdentityError(f"{rotated}: {error}") from None
+    released = cluster.read_config_map(namespace, inventory.RELEASE_KEYS)
     keys = {name: pem.encode() for name, pem in released.items()}
     try:
         return identities.read_bundle(keys, [assignment[inventory.ASSIGNMENT_PUBLIC]])
