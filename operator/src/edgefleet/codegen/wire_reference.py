@@ -11,7 +11,8 @@ from edgefleet.codegen.emission import write_from_command_line
 from edgefleet.contracts import limits
 from edgefleet.contracts.catalog import DOCUMENTS
 from edgefleet.contracts.conformance import describe_bounds
-from edgefleet.contracts.document import Document, Part
+from edgefleet.contracts.document import Document, Kind, Part
+from edgefleet.contracts.enrolment import ACTIVATION_PATH, CONTENT_TYPE, PROVISION_PATH
 from edgefleet.contracts.envelope import PAYLOAD_MAX, PAYLOAD_TYPES
 from edgefleet.contracts.formats import PATTERN_KINDS
 from edgefleet.contracts.reasons import Reason
@@ -51,6 +52,7 @@ def generate() -> dict[str, bytes]:
     sections = [
         _INTRODUCTION,
         _topics(),
+        _requests(),
         "## Documents\n",
         *(_document(model) for model in DOCUMENTS.values()),
         _payloads(),
@@ -79,6 +81,18 @@ def _topics() -> str:
         for topic in TOPICS.values()
     ]
     return "## Topics\n\n" + _table(("MQTT topic", "direction", "QoS", "retained", "document", "Kafka topic"), rows)
+
+
+def _requests() -> str:
+    rows = [
+        (f"`POST {path}`", asked.value, answered.value, over)
+        for path, asked, answered, over in (
+            (PROVISION_PATH, Kind.PROVISION_REQUEST, Kind.PROVISION_ANSWER, "server-authenticated TLS"),
+            (ACTIVATION_PATH, Kind.ACTIVATION_REQUEST, Kind.ACTIVATION_ANSWER, "mutual TLS"),
+        )
+    ]
+    text = f"## Requests\n\nTo the device registry, HTTP/1.1, both bodies `{CONTENT_TYPE}`.\n\n"
+    return text + _table(("request", "document", "answer", "over"), rows)
 
 
 def _document(model: type[Document]) -> str:
