@@ -43,7 +43,7 @@ static bool enrol(ef_agent *agent) {
         ef_enrolment_makes_sense(&agent->enrolment)) {
         return true;
     }
-    if (!agent->hal->system.random(agent->hal->context, random, sizeof random)) {
+    if (!agent->hal->random.fill(agent->hal->context, random, sizeof random)) {
         return false;
     }
     memset(&agent->enrolment, 0, sizeof agent->enrolment);

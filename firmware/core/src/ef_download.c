@@ -12,13 +12,13 @@ static const char blobs[] = "/v1/blobs/sha256/";
 enum { QUIET_FAILURES = 3, PAUSE_MS = 1000, PAUSE_MAX_MS = 60000 };
 
 static uint64_t now_ms(const ef_agent *agent) {
-    return agent->hal->system.monotonic_ms(agent->hal->context);
+    return agent->hal->clock.monotonic_ms(agent->hal->context);
 }
 
 /* A random number below `bound`; without randomness the middle, which is as good as any. */
 static uint32_t random_below(const ef_agent *agent, uint32_t bound) {
     uint32_t random = 0;
-    if (bound == 0 || !agent->hal->system.random(agent->hal->context, &random, sizeof random)) {
+    if (bound == 0 || !agent->hal->random.fill(agent->hal->context, &random, sizeof random)) {
         return bound / 2;
     }
     return random % bound;
@@ -29,7 +29,7 @@ ef_event ef_update_fail_attempt(ef_agent *agent, ef_reason reason, const char *n
     if (reason != EF_REASON_DOWNLOAD_FAILED) {
         ef_fetch_stop(&update->fetch); /* what came is worth nothing */
     }
-    agent->hal->system.log(agent->hal->context, note);
+    agent->hal->log.write(agent->hal->context, note);
     update->fetching = false;
     update->failures++;
     update->attempts = update->failures;

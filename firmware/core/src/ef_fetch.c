@@ -40,7 +40,7 @@ static void connect(ef_fetch *fetch) {
     fetch->stage = STAGE_OPEN;
     fetch->sent = 0;
     fetch->error[0] = '\0';
-    fetch->began_ms = fetch->hal->system.monotonic_ms(fetch->hal->context);
+    fetch->began_ms = fetch->hal->clock.monotonic_ms(fetch->hal->context);
     fetch->heard_ms = fetch->began_ms;
     ef_http_begin(&fetch->http);
 }
@@ -73,10 +73,10 @@ bool ef_fetch_digest(ef_fetch *fetch, uint8_t digest[EF_SHA256_BYTES]) {
 }
 
 static ef_fetch_result open_stream(ef_fetch *fetch) {
-    switch (fetch->hal->stream.open(fetch->hal->context)) {
+    switch (fetch->hal->stream.open(fetch->hal->context, EF_PEER_MODEL_REGISTRY)) {
     case EF_IO_OK:
         fetch->stage = STAGE_SEND;
-        fetch->heard_ms = fetch->hal->system.monotonic_ms(fetch->hal->context);
+        fetch->heard_ms = fetch->hal->clock.monotonic_ms(fetch->hal->context);
         return EF_FETCH_MOVING;
     case EF_IO_AGAIN:
         return EF_FETCH_WAITING;
@@ -91,7 +91,7 @@ static void write_request(const ef_fetch *fetch, ef_writer *writer) {
     ef_put_text(writer, fetch->folder);
     ef_put_hex(writer, fetch->digest, EF_SHA256_BYTES);
     ef_put_text(writer, " HTTP/1.1\r\nHost: ");
-    ef_put_text(writer, fetch->hal->stream.host);
+    ef_put_text(writer, fetch->hal->stream.host[EF_PEER_MODEL_REGISTRY]);
     ef_put_text(writer, "\r\nUser-Agent: edgefleet-device\r\nAccept-Encoding: identity\r\nConnection: close\r\n");
     if (fetch->done > 0) {
         ef_put_text(writer, "Range: bytes=");
@@ -123,7 +123,7 @@ static ef_fetch_result send_request(ef_fetch *fetch, uint8_t *scratch, size_t ca
     if (fetch->sent >= writer.length) {
         fetch->stage = STAGE_HEAD;
     }
-    fetch->heard_ms = fetch->hal->system.monotonic_ms(fetch->hal->context);
+    fetch->heard_ms = fetch->hal->clock.monotonic_ms(fetch->hal->context);
     return EF_FETCH_MOVING;
 }
 
@@ -235,12 +235,12 @@ static ef_fetch_result receive(ef_fetch *fetch, uint8_t *scratch, size_t capacit
     if (got == 0) {
         return EF_FETCH_WAITING; /* not a byte: the clock of silence goes on */
     }
-    fetch->heard_ms = fetch->hal->system.monotonic_ms(fetch->hal->context);
+    fetch->heard_ms = fetch->hal->clock.monotonic_ms(fetch->hal->context);
     return take(fetch, scratch, got < most ? got : most);
 }
 
 ef_fetch_result ef_fetch_poll(ef_fetch *fetch, uint8_t *scratch, size_t capacity) {
-    uint64_t now = fetch->hal->system.monotonic_ms(fetch->hal->context);
+    uint64_t now = fetch->hal->clock.monotonic_ms(fetch->hal->context);
     if (now - fetch->heard_ms > EF_FETCH_SILENCE_MS) {
         return break_off(fetch, "the model registry was silent for too long");
     }

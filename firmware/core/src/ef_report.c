@@ -33,7 +33,7 @@ void ef_report_phase(ef_agent *agent, ef_phase phase, ef_reason reason, const ch
 void ef_report_end(ef_agent *agent, ef_phase phase, ef_reason reason, const char *note) {
     set_outcome(agent, phase, reason, note, true);
     if (!ef_journal_put(&agent->journal, EF_RECORD_OUTCOME, &agent->outcome, sizeof agent->outcome)) {
-        agent->hal->system.log(agent->hal->context, "the outcome of the update cannot be stored");
+        agent->hal->log.write(agent->hal->context, "the outcome of the update cannot be stored");
     }
 }
 
@@ -50,7 +50,7 @@ void ef_report_refusal(ef_agent *agent, ef_reason reason, const ef_fault *fault)
         ef_put_text(&writer, " at ");
         ef_put_text(&writer, fault->path);
     }
-    agent->hal->system.log(agent->hal->context, agent->refusal);
+    agent->hal->log.write(agent->hal->context, agent->refusal);
     agent->must_report = true;
 }
 

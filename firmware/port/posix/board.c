@@ -2,12 +2,19 @@
 
 #include <psa/crypto.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "log.h"
 
 static uint64_t read_clock(void *context) {
     (void)context;
     return now_ms();
+}
+
+static int64_t read_calendar(void *context) {
+    struct timespec now;
+    (void)context;
+    return clock_gettime(CLOCK_REALTIME, &now) == 0 ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 : 0;
 }
 
 static bool fill_random(void *context, void *out, size_t length) {
@@ -18,6 +25,16 @@ static bool fill_random(void *context, void *out, size_t length) {
 static void write_log(void *context, const char *text) {
     (void)context;
     say(LEVEL_INFO, "agent: %s", text);
+}
+
+/* A hang is the supervisor's to notice, for now. */
+static void arm_watchdog(void *context, uint32_t ms) {
+    (void)context;
+    (void)ms;
+}
+
+static void disarm_watchdog(void *context) {
+    (void)context;
 }
 
 static void restart(void *context, const char *why) {
@@ -41,7 +58,8 @@ static const uint8_t *map_flash(void *context, uint32_t offset, size_t length) {
     return flash_map(&((px_board *)context)->flash, offset, length);
 }
 
-static ef_io open_stream(void *context) {
+static ef_io open_stream(void *context, ef_peer peer) {
+    (void)peer; /* the core asks for the one that has a host */
     return stream_open(&((px_board *)context)->stream);
 }
 
@@ -65,6 +83,10 @@ static bool publish(void *context, const char *topic, const uint8_t *bytes, size
     return session_publish(&((px_board *)context)->session, topic, bytes, length, qos, retain);
 }
 
+static bool unsubscribe(void *context, const char *topic) {
+    return session_unsubscribe(&((px_board *)context)->session, topic);
+}
+
 static bool load_model(void *context, const uint8_t *model, size_t length, uint32_t arena_bytes,
                        ef_inference_info *info) {
     return inference_load(&((px_board *)context)->inference, model, length, arena_bytes, info);
@@ -83,10 +105,13 @@ void board_wire(px_board *board, const px_options *options) {
     snprintf(board->host, sizeof board->host, "%s:%s", options->registry_name, options->registry.port);
     board->hal = (ef_hal){
         .context = board,
-        .system = {read_clock, fill_random, write_log, restart},
+        .clock = {read_clock, read_calendar},
+        .random = {fill_random},
+        .log = {write_log},
+        .watchdog = {arm_watchdog, disarm_watchdog, restart},
         .flash = {read_flash, program_flash, erase_flash, map_flash},
-        .stream = {open_stream, read_stream, write_stream, close_stream, board->host},
-        .mqtt = {subscribe, publish},
+        .stream = {open_stream, read_stream, write_stream, close_stream, {board->host, NULL}},
+        .mqtt = {subscribe, publish, unsubscribe},
         .inference = {load_model, run_model, unload_model},
     };
 }

@@ -234,6 +234,11 @@ bool session_subscribe(px_session *session, const char *topic, int qos) {
            mosquitto_subscribe_v5(session->client, NULL, topic, qos, 0, NULL) == MOSQ_ERR_SUCCESS;
 }
 
+bool session_unsubscribe(px_session *session, const char *topic) {
+    return session->is_connected &&
+           mosquitto_unsubscribe_v5(session->client, NULL, topic, NULL) == MOSQ_ERR_SUCCESS;
+}
+
 bool session_publish(px_session *session, const char *topic, const uint8_t *bytes, size_t length, int qos, bool retain) {
     return session->is_connected && mosquitto_publish_v5(session->client, NULL, topic, (int)length, bytes, qos, retain,
                                                          NULL) == MOSQ_ERR_SUCCESS;

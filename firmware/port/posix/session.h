@@ -41,8 +41,9 @@ int session_patience(const px_session *session);
 /* Connects, reads, writes, and tells the agent what happened; never called by the agent. */
 void session_work(px_session *session, short events);
 
-/* The HAL's calls. Both queue; false without a connection. */
+/* The HAL's calls. All queue; false without a connection. */
 bool session_subscribe(px_session *session, const char *topic, int qos);
+bool session_unsubscribe(px_session *session, const char *topic);
 bool session_publish(px_session *session, const char *topic, const uint8_t *bytes, size_t length, int qos, bool retain);
 
 #endif

@@ -27,8 +27,10 @@ static const uint8_t *hal_flash_map(void *context, uint32_t offset, size_t lengt
     return flash_map(&((bench *)context)->flash, offset, length);
 }
 
-static ef_io hal_open(void *context) {
-    return registry_open(&((bench *)context)->registry);
+static ef_io hal_open(void *context, ef_peer peer) {
+    bench *b = context;
+    b->broken += peer != EF_PEER_MODEL_REGISTRY;
+    return registry_open(&b->registry);
 }
 
 static ef_io hal_read(void *context, uint8_t *out, size_t capacity, size_t *got) {
@@ -58,6 +60,10 @@ static void hal_unload(void *context) {
 
 static uint64_t hal_now(void *context) {
     return ((bench *)context)->now_ms;
+}
+
+static int64_t hal_unix(void *context) {
+    return ((bench *)context)->unix_ms;
 }
 
 static bool hal_random(void *context, void *out, size_t length) {
@@ -118,6 +124,20 @@ static bool hal_publish(void *context, const char *topic, const uint8_t *bytes, 
     return true;
 }
 
+static bool hal_unsubscribe(void *context, const char *topic) {
+    (void)topic;
+    return !((bench *)context)->broker_refuses;
+}
+
+static void hal_arm(void *context, uint32_t ms) {
+    bench *b = context;
+    b->watchdog_ms = ms;
+}
+
+static void hal_disarm(void *context) {
+    ((bench *)context)->watchdog_ms = 0;
+}
+
 static void hal_restart(void *context, const char *why) {
     (void)why;
     longjmp(((bench *)context)->out, BENCH_CRASHED);
@@ -153,10 +173,13 @@ static void read_keys(bench *b) {
 
 static void connect_hal(bench *b) {
     b->hal.context = b;
-    b->hal.system = (ef_hal_system){hal_now, hal_random, hal_log, hal_restart};
+    b->hal.clock = (ef_hal_clock){hal_now, hal_unix};
+    b->hal.random = (ef_hal_random){hal_random};
+    b->hal.log = (ef_hal_log){hal_log};
+    b->hal.watchdog = (ef_hal_watchdog){hal_arm, hal_disarm, hal_restart};
     b->hal.flash = (ef_hal_flash){hal_flash_read, hal_flash_program, hal_flash_erase, hal_flash_map};
-    b->hal.stream = (ef_hal_stream){hal_open, hal_read, hal_write, hal_close, "registry.test"};
-    b->hal.mqtt = (ef_hal_mqtt){hal_subscribe, hal_publish};
+    b->hal.stream = (ef_hal_stream){hal_open, hal_read, hal_write, hal_close, {"registry.test", NULL}};
+    b->hal.mqtt = (ef_hal_mqtt){hal_subscribe, hal_publish, hal_unsubscribe};
     b->hal.inference = (ef_hal_inference){hal_load, hal_run, hal_unload};
 }
 

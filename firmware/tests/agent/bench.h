@@ -28,6 +28,8 @@ typedef struct {
     registry_double registry;
     runtime_double runtime;
     uint64_t now_ms;
+    int64_t unix_ms;
+    uint32_t watchdog_ms; /* 0: not armed */
     uint32_t random;
     bool random_fails;
     bool broker_refuses;
