@@ -5,6 +5,7 @@
 #include "edgefleet/pattern.h"
 #include "edgefleet/topic.h"
 #include "ef_report.h"
+#include "ef_scratch.h"
 #include "ef_slots.h"
 #include "ef_update.h"
 
@@ -33,7 +34,7 @@ static bool config_makes_sense(const ef_agent_config *config) {
            matches(EF_PATTERN_SEMVER, config->firmware_version) && config->slot_bytes > 0 &&
            config->slot_bytes % EF_FLASH_SECTOR == 0 && config->slot_bytes <= INT32_MAX / 4 &&
            config->arena_bytes <= INT32_MAX && config->release_count <= EF_KEYS_MAX &&
-           config->assignment_count <= EF_KEYS_MAX;
+           config->assignment_count <= EF_KEYS_MAX && config->scratch != NULL;
 }
 
 /* Made once, when the board is new. */
@@ -140,6 +141,7 @@ ef_agent *ef_agent_start(void *memory, size_t size, const ef_agent_config *confi
     agent->config = config;
     agent->hal = hal;
     agent->active = EF_SLOT_NONE;
+    (void)ef_scratch_take(agent); /* whatever lay there, or an agent in this place before, left nothing */
     if (!ef_journal_open(&agent->journal, hal, EF_JOURNAL_AT) || !enrol(agent) || !count_boot(agent)) {
         return NULL;
     }
@@ -185,7 +187,7 @@ static bool is_desired(const ef_agent *agent, const char *topic, size_t length) 
 /* Seen first, obeyed then: a command is not forgotten when it makes the device restart. */
 static void obey(ef_agent *agent, const ef_command *command) {
     ef_fault none = {EF_REASON_OK, ""};
-    ef_command_record *record = &agent->scratch.command;
+    ef_command_record *record = &agent->config->scratch->step.command;
     ef_command_fill(record, command);
     if (!ef_journal_put(&agent->journal, EF_RECORD_COMMAND, record, ef_command_length(record))) {
         ef_report_refusal(agent, EF_REASON_FLASH_ERROR, &none);
@@ -201,7 +203,6 @@ static void obey(ef_agent *agent, const ef_command *command) {
 void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, const uint8_t *bytes, size_t length) {
     ef_command command;
     ef_fault fault = {EF_REASON_OK, ""};
-    ef_workspace workspace = {agent->tokens, EF_JSON_TOKENS_MAX, agent->payload, sizeof agent->payload};
     if (!is_desired(agent, topic, topic_length) || length == 0) {
         return; /* an empty payload says that the retained command was cleared: nothing to obey */
     }
@@ -211,7 +212,7 @@ void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, c
         .seen = {agent->command.generation, agent->command.generation > 0, {0}},
     };
     memcpy(context.seen.digest, agent->command.payload_digest, EF_SHA256_BYTES);
-    agent->update.manifest_ready = false;
+    ef_workspace workspace = ef_scratch_take(agent);
     ef_reason reason = ef_verify_desired(bytes, length, &context, &workspace, &command, &fault);
     /* The manifest's size is not signed: what someone made of it on the way must not outlast the true message. */
     bool resized = reason == EF_REASON_UNCHANGED && command.has_manifest && !agent->outcome.final &&

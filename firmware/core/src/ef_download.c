@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ef_report.h"
+#include "ef_scratch.h"
 #include "ef_slots.h"
 #include "ef_update.h"
 
@@ -140,7 +141,8 @@ static ef_event poll_fetch(ef_agent *agent, const char *what) {
     char note[EF_NOTE_MAX];
     ef_writer writer;
     ef_fetch *fetch = &agent->update.fetch;
-    ef_fetch_result result = ef_fetch_poll(fetch, agent->scratch.bytes, sizeof agent->scratch.bytes);
+    ef_scratch *scratch = agent->config->scratch;
+    ef_fetch_result result = ef_fetch_poll(fetch, scratch->step.bytes, sizeof scratch->step.bytes);
     if (result == EF_FETCH_WAITING || result == EF_FETCH_MOVING) {
         return result == EF_FETCH_WAITING ? EF_EVENT_STAY : EF_EVENT_MORE;
     }
@@ -177,13 +179,14 @@ ef_event ef_step_manifest(ef_agent *agent) {
 
 static bool copy_manifest(ef_agent *agent, unsigned slot, uint32_t length) {
     const ef_hal *hal = agent->hal;
+    uint8_t *bytes = agent->config->scratch->step.bytes;
     uint32_t to = ef_manifest_at(slot);
     for (uint32_t done = 0; done < length;) {
         uint32_t step = length - done < EF_FLASH_SECTOR ? length - done : EF_FLASH_SECTOR;
         /* Through memory: some chips cannot program from mapped flash. */
-        if (!hal->flash.read(hal->context, EF_INBOX_AT + done, agent->scratch.bytes, step) ||
+        if (!hal->flash.read(hal->context, EF_INBOX_AT + done, bytes, step) ||
             !hal->flash.erase(hal->context, to + done) ||
-            !hal->flash.program(hal->context, to + done, agent->scratch.bytes, step)) {
+            !hal->flash.program(hal->context, to + done, bytes, step)) {
             return false;
         }
         done += step;

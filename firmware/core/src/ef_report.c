@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "edgefleet/topic.h"
+#include "ef_scratch.h"
 #include "ef_slots.h"
 
 /* One more attempt is none: it is said with the next thing that is. */
@@ -230,7 +231,7 @@ static bool subscribe(const ef_agent *agent) {
 }
 
 void ef_report_poll(ef_agent *agent) {
-    char *text = (char *)agent->scratch.bytes;
+    char *text = (char *)agent->config->scratch->step.bytes;
     if (!agent->connected) {
         return;
     }

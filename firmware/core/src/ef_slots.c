@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "edgefleet/base64.h"
+#include "ef_scratch.h"
 
 bool ef_slot_store(ef_agent *agent, unsigned index, const ef_slot *slot) {
     if (!ef_journal_put(&agent->journal, EF_RECORD_SLOTS + index, slot, sizeof *slot)) {
@@ -47,12 +48,6 @@ bool ef_slot_model_holds(const ef_agent *agent, unsigned index) {
            memcmp(digest, slot->sha256, sizeof digest) == 0;
 }
 
-static ef_workspace workspace_of(ef_agent *agent) {
-    agent->update.manifest_ready = false;
-    ef_workspace workspace = {agent->tokens, EF_JSON_TOKENS_MAX, agent->payload, sizeof agent->payload};
-    return workspace;
-}
-
 static const uint8_t *map_manifest(const ef_agent *agent, const ef_slot *slot, unsigned index) {
     return agent->hal->flash.map(agent->hal->context, ef_manifest_at(index), slot->manifest_bytes);
 }
@@ -64,7 +59,7 @@ static bool manifest_holds(ef_agent *agent, unsigned index) {
     uint8_t digest[EF_SHA256_BYTES];
     size_t length = 0;
     const ef_slot *slot = &agent->slots[index];
-    ef_workspace workspace = workspace_of(agent);
+    ef_workspace workspace = ef_scratch_take(agent);
     const uint8_t *bytes = map_manifest(agent, slot, index);
     if (bytes == NULL || ef_contract_read(&ef_documents[EF_DOCUMENT_ENVELOPE], bytes, slot->manifest_bytes,
                                           workspace.tokens, workspace.capacity, &json, &fault) != EF_REASON_OK) {
@@ -78,7 +73,7 @@ static bool manifest_holds(ef_agent *agent, unsigned index) {
 ef_reason ef_slot_read_manifest(ef_agent *agent, const ef_slot *slot, unsigned index, ef_manifest *manifest,
                                 ef_fault *fault) {
     const ef_agent_config *config = agent->config;
-    ef_workspace workspace = workspace_of(agent);
+    ef_workspace workspace = ef_scratch_take(agent);
     uint32_t at = index == EF_SLOT_NONE ? EF_INBOX_AT : ef_manifest_at(index);
     const uint8_t *bytes = agent->hal->flash.map(agent->hal->context, at, slot->manifest_bytes);
     ef_manifest_context context = {

@@ -6,9 +6,6 @@
 #include "ef_fetch.h"
 #include "ef_records.h"
 
-/* Base64 of a vector's two halves lies within one manifest. */
-#define EF_VECTOR_BYTES_MAX (EF_MANIFEST_MAX / 4 * 3)
-
 #define EF_TOPIC_NAME_MAX 96u
 
 /* The steps of an update; ef_update.c has the table of what follows what. */
@@ -41,8 +38,7 @@ typedef struct {
     bool held;            /* it was VALID before: a switch back without a download */
     bool judged;          /* its manifest was accepted; the model is what is missing */
     bool fetching;        /* `fetch` is under way, not pausing */
-    bool manifest_ready;  /* `manifest` borrows the workspace, which any message takes over */
-    ef_manifest manifest;
+    ef_manifest manifest; /* borrows the scratch */
     uint32_t attempts;    /* to download, for this command */
     uint32_t failures;    /* of them */
     uint64_t until_ms;    /* of a wait or a pause */
@@ -80,15 +76,8 @@ struct ef_agent {
     int64_t reports;
     ef_reason refused; /* the last message that was refused since the last accepted one */
     char refusal[EF_PATH_MAX + 64];
-    /* Memory for one verification, and for one step of anything else. */
-    ef_json_token tokens[EF_JSON_TOKENS_MAX];
-    uint8_t payload[EF_MANIFEST_MAX];
-    union {
-        uint8_t bytes[EF_VECTOR_BYTES_MAX];
-        ef_command_record command;
-    } scratch;
 };
 
-_Static_assert(EF_VECTOR_BYTES_MAX >= EF_REPORTED_MAX + 1, "a report fits into the scratch memory");
+_Static_assert(sizeof(struct ef_agent) <= 5 * 1024, "thousands of agents fit into one process");
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "edgefleet/base64.h"
 #include "ef_report.h"
+#include "ef_scratch.h"
 #include "ef_slots.h"
 #include "ef_update.h"
 
@@ -143,21 +144,22 @@ static ef_event fail_difference(ef_agent *agent, int32_t difference) {
 static ef_event run_vector(ef_agent *agent, uint16_t vector) {
     ef_update *update = &agent->update;
     const ef_hal *hal = agent->hal;
+    ef_scratch *scratch = agent->config->scratch;
     const ef_json *json = &update->manifest.document;
     ef_text wanted = ef_json_text(json, ef_json_member(json, vector, "output"));
     size_t input = 0;
     size_t expected = 0;
     size_t got = 0;
-    if (!ef_base64_decode(ef_json_text(json, ef_json_member(json, vector, "input")), agent->scratch.bytes,
-                          sizeof agent->scratch.bytes, &input) ||
+    if (!ef_base64_decode(ef_json_text(json, ef_json_member(json, vector, "input")), scratch->step.bytes,
+                          sizeof scratch->step.bytes, &input) ||
         !ef_base64_decode(wanted, NULL, 0, &expected)) {
         return fail_vector(agent, "it cannot be read");
     }
     if (input != update->info.input_bytes || expected != update->info.output_bytes) {
         return fail_vector(agent, "the model's input or output has another size");
     }
-    uint8_t *answer = agent->scratch.bytes + input;
-    if (!hal->inference.run(hal->context, agent->scratch.bytes, input, answer, sizeof agent->scratch.bytes - input,
+    uint8_t *answer = scratch->step.bytes + input;
+    if (!hal->inference.run(hal->context, scratch->step.bytes, input, answer, sizeof scratch->step.bytes - input,
                             &got) ||
         got != expected) {
         return fail_vector(agent, "the model does not answer");
@@ -174,14 +176,14 @@ static ef_event run_vector(ef_agent *agent, uint16_t vector) {
 ef_event ef_step_vectors(ef_agent *agent) {
     ef_fault fault;
     ef_update *update = &agent->update;
-    if (!update->manifest_ready) {
-        /* A message came in between and took the workspace. */
+    if (!ef_scratch_is_kept(agent)) {
+        /* The first of them, or a message or another agent came in between and took the scratch. */
         ef_reason reason = ef_slot_read_manifest(agent, &update->slot, update->target, &update->manifest, &fault);
         if (reason != EF_REASON_OK) {
             return fail(agent, reason == EF_REASON_MANIFEST_MISMATCH ? EF_REASON_FLASH_ERROR : reason,
                         "the stored manifest does not hold");
         }
-        update->manifest_ready = true;
+        ef_scratch_keep(agent);
     }
     const ef_json *json = &update->manifest.document;
     uint16_t vectors = ef_json_member(json, 0, "vectors");

@@ -77,7 +77,7 @@ static void run(px_board *board, ef_agent *agent, int stop_end) {
     say(LEVEL_INFO, "told to stop");
 }
 
-static ef_agent_config describe(const px_options *options, const px_identity *identity) {
+static ef_agent_config describe(const px_options *options, const px_identity *identity, ef_scratch *scratch) {
     return (ef_agent_config){
         .device_id = identity->device_id,
         .device_class = options->device_class,
@@ -91,15 +91,17 @@ static ef_agent_config describe(const px_options *options, const px_identity *id
         .release_count = identity->keys.release_count,
         .assignment_keys = identity->keys.assignment_keys,
         .assignment_count = identity->keys.assignment_count,
+        .scratch = scratch,
     };
 }
 
 /* The agent and its life; the parts are open. */
 static int live(px_board *board, const px_options *options, const px_identity *identity, int stop_end) {
-    ef_agent_config config = describe(options, identity);
+    ef_scratch *scratch = malloc(ef_scratch_size());
+    ef_agent_config config = describe(options, identity, scratch);
     size_t size = ef_agent_size();
     void *memory = malloc(size);
-    ef_agent *agent = memory != NULL ? ef_agent_start(memory, size, &config, &board->hal) : NULL;
+    ef_agent *agent = memory != NULL && scratch != NULL ? ef_agent_start(memory, size, &config, &board->hal) : NULL;
     if (agent == NULL) {
         panic("the agent does not start");
     }
@@ -110,6 +112,7 @@ static int live(px_board *board, const px_options *options, const px_identity *i
     }
     session_finish(&board->session);
     free(memory);
+    free(scratch);
     return status;
 }
 

@@ -204,7 +204,12 @@ void bench_make(bench *b, const char *updates, FILE *documents) {
         .release_count = 1,
         .assignment_keys = &b->keys[1],
         .assignment_count = 1,
+        .scratch = malloc(ef_scratch_size()),
     };
+    if (b->config.scratch == NULL) {
+        give_up("no memory", "scratch");
+    }
+    memset(b->config.scratch, 0xA5, ef_scratch_size());
     flash_make(&b->flash, ef_agent_flash_bytes(BENCH_SLOT_BYTES));
     b->flash.power_off = cut_power;
     b->flash.context = b;
@@ -222,8 +227,17 @@ static void power_down(bench *b) {
     runtime_unload(&b->runtime);
 }
 
+void bench_share_scratch(bench *b, bench *lender) {
+    free(b->config.scratch);
+    b->config.scratch = lender->config.scratch;
+    b->borrows_scratch = true;
+}
+
 void bench_free(bench *b) {
     power_down(b);
+    if (!b->borrows_scratch) {
+        free(b->config.scratch);
+    }
     flash_free(&b->flash);
 }
 
@@ -268,6 +282,15 @@ static void poll_once(bench *b) {
     uint32_t wait = ef_agent_poll(b->agent);
     taken[before][b->agent->update.step] = true;
     b->now_ms += wait > 0 ? wait : 1;
+}
+
+bench_end bench_poll(bench *b) {
+    int end = setjmp(b->out);
+    if (end != 0) {
+        return (bench_end)end;
+    }
+    poll_once(b);
+    return BENCH_RAN;
 }
 
 bench_end bench_run(bench *b, uint64_t ms) {

@@ -35,6 +35,7 @@ typedef struct {
     bool broker_refuses;
     ef_key keys[2];
     ef_agent_config config;
+    bool borrows_scratch;
     ef_hal hal;
     ef_agent *agent; /* NULL: not booted, or it would not start */
     void *memory;
@@ -53,12 +54,18 @@ typedef struct {
 void bench_make(bench *b, const char *updates, FILE *documents);
 void bench_free(bench *b);
 
+/* Takes the lender's scratch in place of an own one; the lender lives longer. */
+void bench_share_scratch(bench *b, bench *lender);
+
 /* Powers up and connects. Then everything of before is forgotten but flash. */
 bench_end bench_boot(bench *b);
 
 /* Delivers a command of the updates folder by name, or any bytes. */
 bench_end bench_send(bench *b, const char *name);
 bench_end bench_send_bytes(bench *b, const uint8_t *bytes, size_t length);
+
+/* One poll, and the time that it asks for. */
+bench_end bench_poll(bench *b);
 
 /* Lets time pass. */
 bench_end bench_run(bench *b, uint64_t ms);

@@ -125,10 +125,24 @@ BUGS = (
     ),
     Bug(
         "a-message-takes-the-manifest",
-        "ef_agent.c",
-        "    agent->update.manifest_ready = false;\n    ef_reason reason = ef_verify_desired",
-        "    ef_reason reason = ef_verify_desired",
+        "ef_scratch.c",
+        "    scratch->owner = NULL;\n",
+        "",
         "garbage-does-not-disturb-the-update",
+    ),
+    Bug(
+        "a-neighbour-s-manifest-is-mine",
+        "ef_scratch.c",
+        "return agent->config->scratch->owner == agent;",
+        "return agent->config->scratch->owner != NULL;",
+        "agents-share-a-scratch-whoever-is-ahead",
+    ),
+    Bug(
+        "a-neighbour-s-manifest-is-mine-between-two-vectors",
+        "ef_scratch.c",
+        "return agent->config->scratch->owner == agent;",
+        "return agent->config->scratch->owner != NULL;",
+        "a-neighbour-takes-the-scratch-between-two-vectors",
     ),
 )
 

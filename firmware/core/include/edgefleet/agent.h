@@ -8,6 +8,12 @@
 #include "edgefleet/hal.h"
 #include "edgefleet/verify.h"
 
+/* Memory for one verification, and for one step of anything else; borrowed inside a call only, so that all agents of a
+ * thread share one. Aligned as malloc aligns; it needs no beginning and no end. */
+typedef struct ef_scratch ef_scratch;
+
+size_t ef_scratch_size(void);
+
 /* What this board and this firmware are. Borrowed for as long as the agent lives. */
 typedef struct {
     const char *device_id;
@@ -23,6 +29,7 @@ typedef struct {
     size_t release_count;
     const ef_key *assignment_keys;
     size_t assignment_count;
+    ef_scratch *scratch;
 } ef_agent_config;
 
 typedef struct ef_agent ef_agent;
