@@ -36,29 +36,35 @@ static bool start_over(ef_fetch *fetch) {
     return psa_hash_setup(&fetch->hash, PSA_ALG_SHA_256) == PSA_SUCCESS;
 }
 
-static void connect(ef_fetch *fetch) {
+void ef_fetch_prepare(ef_fetch *fetch, const ef_hal *hal, const ef_fetch_order *order) {
+    ef_fetch_stop(fetch);
+    fetch->hal = hal;
+    fetch->folder = order->folder;
+    memcpy(fetch->digest, order->digest, EF_SHA256_BYTES);
+    fetch->size = order->size;
+    fetch->area = order->area;
+    fetch->dirty = order->dirty;
+    (void)start_over(fetch); /* without a hash the first byte fails */
+}
+
+bool ef_fetch_recall(ef_fetch *fetch) {
+    const ef_hal *hal = fetch->hal;
+    const uint8_t *sector = hal->flash.map(hal->context, fetch->area + fetch->done, EF_FLASH_SECTOR);
+    if (sector == NULL || psa_hash_update(&fetch->hash, sector, EF_FLASH_SECTOR) != PSA_SUCCESS) {
+        return false;
+    }
+    fetch->done += EF_FLASH_SECTOR;
+    return true;
+}
+
+void ef_fetch_connect(ef_fetch *fetch) {
     fetch->stage = STAGE_OPEN;
     fetch->sent = 0;
+    fetch->retry_ms = 0;
     fetch->error[0] = '\0';
     fetch->began_ms = fetch->hal->clock.monotonic_ms(fetch->hal->context);
     fetch->heard_ms = fetch->began_ms;
     ef_http_begin(&fetch->http);
-}
-
-void ef_fetch_begin(ef_fetch *fetch, const ef_hal *hal, const char *folder, const uint8_t digest[EF_SHA256_BYTES],
-                    uint32_t size, uint32_t area) {
-    ef_fetch_stop(fetch);
-    fetch->hal = hal;
-    fetch->folder = folder;
-    memcpy(fetch->digest, digest, EF_SHA256_BYTES);
-    fetch->size = size;
-    fetch->area = area;
-    (void)start_over(fetch); /* without a hash the first byte fails */
-    connect(fetch);
-}
-
-void ef_fetch_resume(ef_fetch *fetch) {
-    connect(fetch);
 }
 
 void ef_fetch_stop(ef_fetch *fetch) {
@@ -130,6 +136,9 @@ static ef_fetch_result send_request(ef_fetch *fetch, uint8_t *scratch, size_t ca
 static ef_fetch_result refuse_status(ef_fetch *fetch) {
     ef_writer writer;
     close_stream(fetch);
+    if (fetch->http.status == 429 || fetch->http.status == 503) {
+        fetch->retry_ms = fetch->http.retry_after_s * 1000u;
+    }
     ef_writer_begin(&writer, fetch->error, sizeof fetch->error);
     ef_put_text(&writer, "HTTP ");
     ef_put_number(&writer, fetch->http.status);
@@ -141,9 +150,17 @@ static ef_fetch_result refuse_status(ef_fetch *fetch) {
     return EF_FETCH_BROKEN;
 }
 
+/* Whether the server gives all, or nothing, to whom asked for the rest, and what is there was not to be erased. */
+static bool must_be_erased(const ef_fetch *fetch) {
+    return (fetch->http.status == 200 || fetch->http.status == 416) && fetch->done > 0 && fetch->dirty < fetch->size;
+}
+
 /* Judges the answer before a byte of its body counts. */
 static ef_fetch_result judge_head(ef_fetch *fetch) {
     const ef_http *http = &fetch->http;
+    if (must_be_erased(fetch)) {
+        return end_with(fetch, EF_FETCH_OVER, "the model registry does not give the rest alone");
+    }
     if (http->status == 416) {
         (void)start_over(fetch); /* what is in flash cannot be a part of it */
     }
@@ -169,13 +186,14 @@ static ef_fetch_result judge_head(ef_fetch *fetch) {
     return EF_FETCH_MOVING;
 }
 
-/* Programs the next bytes, erasing each sector as it is entered. */
+/* Programs the next bytes, erasing each sector that needs it as it is entered. */
 static bool store(ef_fetch *fetch, const uint8_t *bytes, size_t length) {
     const ef_hal_flash *flash = &fetch->hal->flash;
     while (length > 0) {
         uint32_t into = fetch->done % EF_FLASH_SECTOR;
         size_t step = length < EF_FLASH_SECTOR - into ? length : EF_FLASH_SECTOR - into;
-        if ((into == 0 && !flash->erase(fetch->hal->context, fetch->area + fetch->done)) ||
+        bool must_erase = into == 0 && fetch->done < fetch->dirty;
+        if ((must_erase && !flash->erase(fetch->hal->context, fetch->area + fetch->done)) ||
             !flash->program(fetch->hal->context, fetch->area + fetch->done, bytes, step) ||
             psa_hash_update(&fetch->hash, bytes, step) != PSA_SUCCESS) {
             return false;

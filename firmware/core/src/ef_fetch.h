@@ -18,6 +18,7 @@ typedef enum {
     EF_FETCH_MOVING,  /* poll again at once */
     EF_FETCH_DONE,    /* all bytes are in flash */
     EF_FETCH_BROKEN,  /* the connection or the answer: try again, `error` says what happened */
+    EF_FETCH_OVER,    /* the bytes in flash are of no use: prepare again, with flash that is erased */
     EF_FETCH_FLASH    /* flash failed: what was written is worth nothing */
 } ef_fetch_result;
 
@@ -26,7 +27,8 @@ typedef struct {
     const char *folder; /* of the URL, such as "/v1/blobs/sha256/" */
     uint8_t digest[EF_SHA256_BYTES];
     uint32_t size; /* exactly */
-    uint32_t area; /* where in flash, a whole sector; what is there is erased on the way */
+    uint32_t area; /* where in flash, a whole sector */
+    uint32_t dirty; /* bytes from there whose sectors are erased when they are entered; the others are erased already */
     uint32_t done; /* bytes in flash and in the hash */
     psa_hash_operation_t hash;
     uint8_t stage;
@@ -34,16 +36,28 @@ typedef struct {
     uint32_t left; /* of the body */
     uint64_t began_ms;
     uint64_t heard_ms;
+    uint32_t retry_ms; /* that the server asked to wait; 0: nothing */
     ef_http http;
     char error[EF_FETCH_ERROR_MAX];
 } ef_fetch;
 
-/* Begins a download from nothing. */
-void ef_fetch_begin(ef_fetch *fetch, const ef_hal *hal, const char *folder, const uint8_t digest[EF_SHA256_BYTES],
-                    uint32_t size, uint32_t area);
+/* What a download is of and where it goes. */
+typedef struct {
+    const char *folder;
+    const uint8_t *digest;
+    uint32_t size;
+    uint32_t area;
+    uint32_t dirty;
+} ef_fetch_order;
 
-/* Goes on after EF_FETCH_BROKEN, with what is in flash already. */
-void ef_fetch_resume(ef_fetch *fetch);
+/* Prepares a download from nothing; what was under way is given up. */
+void ef_fetch_prepare(ef_fetch *fetch, const ef_hal *hal, const ef_fetch_order *order);
+
+/* Takes the next sector as it lies in flash for fetched; false when it cannot be read. */
+bool ef_fetch_recall(ef_fetch *fetch);
+
+/* Asks for what is missing: the first time, and again after EF_FETCH_BROKEN. */
+void ef_fetch_connect(ef_fetch *fetch);
 
 /* Does what can be done now; `scratch` is free again afterwards. The connection is closed when this is over. */
 ef_fetch_result ef_fetch_poll(ef_fetch *fetch, uint8_t *scratch, size_t capacity);

@@ -94,6 +94,18 @@ static ef_http_state read_range(ef_http *http, const char *value) {
     return good ? EF_HTTP_MORE : refuse(http, "its Content-Range is not one range");
 }
 
+/* A date is ignored: a device need not know the time. Of several the longest counts. */
+static void read_retry(ef_http *http, const char *value) {
+    uint32_t seconds = 0;
+    for (; *value >= '0' && *value <= '9'; value++) {
+        seconds = seconds < EF_HTTP_RETRY_MAX_S ? seconds * 10 + (uint32_t)(*value - '0') : seconds;
+    }
+    seconds = seconds < EF_HTTP_RETRY_MAX_S ? seconds : EF_HTTP_RETRY_MAX_S;
+    if (ends(value) && seconds > http->retry_after_s) {
+        http->retry_after_s = seconds;
+    }
+}
+
 static ef_http_state read_header(ef_http *http) {
     if (http->line[0] == ' ' || http->line[0] == '\t') {
         return refuse(http, "a header goes on in the next line");
@@ -104,6 +116,10 @@ static ef_http_state read_header(ef_http *http) {
     const char *value = value_of(http->line, "content-encoding");
     if (value != NULL && strcmp(value, "identity") != 0) {
         return refuse(http, "it comes in a content coding");
+    }
+    const char *retry = value_of(http->line, "retry-after");
+    if (retry != NULL && !http->line_cut) {
+        read_retry(http, retry);
     }
     const char *length = value_of(http->line, "content-length");
     const char *range = value_of(http->line, "content-range");

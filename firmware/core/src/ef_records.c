@@ -104,7 +104,7 @@ bool ef_command_makes_sense(const ef_command_record *record, size_t length) {
 }
 
 bool ef_slot_makes_sense(const ef_slot *slot, uint32_t slot_bytes) {
-    return slot->state <= EF_SLOT_FAILED && slot->size_bytes > 0 && slot->size_bytes <= slot_bytes &&
+    return slot->state <= EF_SLOT_FILLING && slot->size_bytes > 0 && slot->size_bytes <= slot_bytes &&
            slot->manifest_bytes > 0 && slot->manifest_bytes <= EF_ENVELOPE_MAX && slot->security_version >= 0 &&
            slot->security_version <= INT32_MAX && is_text_of(EF_PATTERN_DNS_LABEL, slot->model, sizeof slot->model) &&
            is_text_of(EF_PATTERN_SEMVER, slot->version, sizeof slot->version);

@@ -63,7 +63,9 @@ typedef enum {
     EF_SLOT_STAGED = 1, /* whole and of the right digest, not tried */
     EF_SLOT_TRYING = 2, /* being tested: who boots and finds this crashed */
     EF_SLOT_VALID = 3,
-    EF_SLOT_FAILED = 4
+    EF_SLOT_FAILED = 4,
+    /* Its manifest is accepted and in its area, its sectors were erased, its bytes are arriving in order. */
+    EF_SLOT_FILLING = 5
 } ef_slot_state;
 
 typedef struct {

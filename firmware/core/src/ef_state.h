@@ -15,15 +15,17 @@ typedef enum {
     EF_STEP_WAIT,
     EF_STEP_MANIFEST,
     EF_STEP_JUDGE,
-    EF_STEP_MODEL,
+    EF_STEP_ERASE,
+    EF_STEP_RECALL,
+    EF_STEP_FILL,
     EF_STEP_PAUSE,
     EF_STEP_REHASH,
-    EF_STEP_TRY,
-    EF_STEP_VECTORS,
+    EF_STEP_PROBE,
+    EF_STEP_CHECK,
     EF_STEP_COMMIT
 } ef_step;
 
-#define EF_STEP_COUNT 11
+#define EF_STEP_COUNT 13
 
 typedef struct {
     uint8_t passed;
@@ -31,18 +33,23 @@ typedef struct {
     int32_t max_lsb;
 } ef_self_test;
 
+struct ef_update_kind; /* ef_update.h */
+
 typedef struct {
     ef_step step;
+    const struct ef_update_kind *kind; /* of what is being updated */
     unsigned target;      /* the slot being filled or tried */
     ef_slot slot;         /* what its record will say */
     bool held;            /* it was VALID before: a switch back without a download */
-    bool judged;          /* its manifest was accepted; the model is what is missing */
+    bool partly;          /* it was FILLING when the device restarted */
+    bool judged;          /* its manifest was accepted; the bytes are what is missing */
+    bool filling;         /* its record says FILLING, and `fetch` knows how far */
     bool fetching;        /* `fetch` is under way, not pausing */
     ef_manifest manifest; /* borrows the scratch */
     uint32_t attempts;    /* to download, for this command */
     uint32_t failures;    /* of them */
     uint64_t until_ms;    /* of a wait or a pause */
-    uint32_t hashed;      /* bytes read back from flash */
+    uint32_t cursor;      /* of a step that goes through the slot's sectors */
     ef_fetch fetch;       /* its hash serves for reading back too */
     ef_inference_info info;
     ef_self_test test;

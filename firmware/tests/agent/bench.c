@@ -151,12 +151,22 @@ static void crash(void *context) {
     longjmp(((bench *)context)->out, BENCH_CRASHED);
 }
 
+/* For ever, if nothing ends it. */
+static void hang(void *context) {
+    bench *b = context;
+    if (b->watchdog_ms == 0) {
+        give_up("the device hangs", "runtime");
+    }
+    b->now_ms += b->watchdog_ms;
+    longjmp(b->out, BENCH_CRASHED);
+}
+
 static void read_keys(bench *b) {
     size_t length = 0;
     char *text = (char *)file_read(b->updates, "keys.tsv", &length);
-    char *lines[4];
-    size_t count = split_line(text, '\n', lines, 4);
-    for (size_t i = 1; i < count && i <= 2; i++) {
+    char *lines[BENCH_KEYS + 2];
+    size_t count = split_line(text, '\n', lines, BENCH_KEYS + 2);
+    for (size_t i = 1; i < count && i <= BENCH_KEYS; i++) {
         uint8_t point[EF_POINT_BYTES];
         const char *hex = strchr(lines[i], '\t');
         for (size_t at = 0; hex != NULL && at < sizeof point; at++) {
@@ -216,11 +226,13 @@ void bench_make(bench *b, const char *updates, FILE *documents) {
     b->registry.root = updates;
     b->registry.now_ms = &b->now_ms;
     b->runtime.crash = crash;
+    b->runtime.hang = hang;
     b->runtime.context = b;
 }
 
 static void power_down(bench *b) {
     free(b->memory);
+    b->watchdog_ms = 0;
     b->memory = NULL;
     b->agent = NULL;
     registry_close(&b->registry);
@@ -281,6 +293,7 @@ static void poll_once(bench *b) {
     ef_step before = b->agent->update.step;
     uint32_t wait = ef_agent_poll(b->agent);
     taken[before][b->agent->update.step] = true;
+    b->broken += b->watchdog_ms != 0; /* nobody would disarm it now */
     b->now_ms += wait > 0 ? wait : 1;
 }
 

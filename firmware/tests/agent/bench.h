@@ -13,7 +13,7 @@
 #include "registry_double.h"
 #include "runtime_double.h"
 
-enum { BENCH_SLOT_BYTES = 16384, BENCH_ARENA_BYTES = 20480, BENCH_PHASES_MAX = 512 };
+enum { BENCH_SLOT_BYTES = 16384, BENCH_ARENA_BYTES = 20480, BENCH_PHASES_MAX = 512, BENCH_KEYS = 4 };
 
 typedef enum {
     BENCH_RAN,    /* for as long as was asked */
@@ -33,7 +33,7 @@ typedef struct {
     uint32_t random;
     bool random_fails;
     bool broker_refuses;
-    ef_key keys[2];
+    ef_key keys[BENCH_KEYS]; /* to release and to assign with: those it was made with, then those to rotate to */
     ef_agent_config config;
     bool borrows_scratch;
     ef_hal hal;

@@ -16,6 +16,7 @@ typedef struct {
     uint64_t began[FLASH_OPERATIONS_MAX];
     uint32_t operations;
     bool fails; /* every change fails, as worn-out flash does */
+    unsigned unmapped; /* so many calls of `map` fail */
     uint32_t random;
     void (*power_off)(void *context); /* does not return */
     void *context;

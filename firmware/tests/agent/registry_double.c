@@ -112,6 +112,14 @@ static void answer(registry_double *registry) {
     case REGISTRY_ERROR:
         say_text(registry, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
         break;
+    case REGISTRY_BUSY:
+        say_text(registry, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: ");
+        say_text(registry, registry->retry);
+        say_text(registry, "\r\nContent-Length: 0\r\n\r\n");
+        break;
+    case REGISTRY_UNSATISFIED:
+        say_text(registry, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n");
+        break;
     case REGISTRY_REDIRECTS:
         say_text(registry, "HTTP/1.1 302 Found\r\nLocation: https://elsewhere/\r\nContent-Length: 0\r\n\r\n");
         break;

@@ -9,6 +9,8 @@ typedef enum {
     REGISTRY_UNREACHABLE,   /* no connection */
     REGISTRY_SILENT,        /* connects and says nothing */
     REGISTRY_ERROR,         /* 500 */
+    REGISTRY_BUSY,          /* 503, with what `retry` says */
+    REGISTRY_UNSATISFIED,   /* 416 */
     REGISTRY_REDIRECTS,     /* 302 */
     REGISTRY_CUTS,          /* the connection ends after `after` bytes of the body */
     REGISTRY_RESETS,        /* the same, with an error */
@@ -29,6 +31,7 @@ typedef struct {
     const char *only;  /* for paths that contain this; NULL: all */
     unsigned times;    /* how often it misbehaves; then it is good */
     size_t after;
+    const char *retry; /* the value of Retry-After */
     uint64_t *now_ms;
     /* What was seen. */
     unsigned requests;

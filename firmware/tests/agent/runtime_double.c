@@ -4,7 +4,7 @@
 
 static const char magic[] = "EFMODEL1";
 enum { BIAS_AT = 8, BEHAVIOUR_AT = 9, HEAD_BYTES = 10 };
-enum { CRASHES_WHEN_RUN = 1, IS_REFUSED = 2, CRASHES_WHEN_LOADED = 3 };
+enum { CRASHES_WHEN_RUN = 1, IS_REFUSED = 2, CRASHES_WHEN_LOADED = 3, HANGS_WHEN_RUN = 4, HANGS_WHEN_LOADED = 5 };
 
 bool runtime_load(runtime_double *runtime, const uint8_t *model, size_t length, ef_inference_info *info) {
     if (runtime->refusals > 0) {
@@ -17,6 +17,9 @@ bool runtime_load(runtime_double *runtime, const uint8_t *model, size_t length, 
     }
     if (model[BEHAVIOUR_AT] == CRASHES_WHEN_LOADED) {
         runtime->crash(runtime->context);
+    }
+    if (model[BEHAVIOUR_AT] == HANGS_WHEN_LOADED) {
+        runtime->hang(runtime->context);
     }
     runtime->model = model;
     runtime->length = length;
@@ -33,6 +36,9 @@ bool runtime_run(runtime_double *runtime, const uint8_t *input, size_t length, u
     }
     if (runtime->model[BEHAVIOUR_AT] == CRASHES_WHEN_RUN) {
         runtime->crash(runtime->context);
+    }
+    if (runtime->model[BEHAVIOUR_AT] == HANGS_WHEN_RUN) {
+        runtime->hang(runtime->context);
     }
     for (size_t i = 0; i < RUNTIME_OUTPUT_BYTES; i++) {
         output[i] = (uint8_t)(input[2 * i] + input[2 * i + 1] + runtime->model[BIAS_AT]);

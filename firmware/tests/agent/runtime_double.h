@@ -11,6 +11,7 @@ typedef struct {
     size_t length;
     unsigned refusals; /* so many loads are refused, whatever the model */
     void (*crash)(void *context); /* does not return */
+    void (*hang)(void *context);  /* likewise */
     void *context;
 } runtime_double;
 

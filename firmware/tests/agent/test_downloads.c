@@ -37,6 +37,7 @@ static const trouble troubles[] = {
     {REGISTRY_UNREACHABLE, 0, "the model registry does not answer or does not prove its name"},
     {REGISTRY_SILENT, 0, "the model registry was silent for too long"},
     {REGISTRY_ERROR, 0, "HTTP 500"},
+    {REGISTRY_UNSATISFIED, 0, "HTTP 416"},
     {REGISTRY_REDIRECTS, 0, "HTTP 302: redirects are not followed"},
     {REGISTRY_CUTS, 0, "the body is shorter than announced"},
     {REGISTRY_RESETS, 0, "the connection broke"},
@@ -122,6 +123,59 @@ static void test_pauses_double(const test_setting *setting) {
     bench_free(&b);
 }
 
+typedef struct {
+    const char *retry;
+    uint64_t least_ms;
+    uint64_t most_ms;
+} plea;
+
+/* A registry that says when to come again is taken at its word, within reason. */
+static void test_retry_after_is_waited_out(const test_setting *setting) {
+    static const plea pleas[] = {
+        {"30", 30000, 30600},          {"0", 750, 1400},  {"1", 750, 1400}, {"3600", 3600000, 3600600},
+        {"999999", 3600000, 3600600},  {"-30", 750, 1400}, {"30s", 750, 1400},
+        {"99999999999999999999", 3600000, 3600600}, {"Fri, 31 Dec 2100 23:59:59 GMT", 750, 1400},
+    };
+    for (size_t i = 0; i < sizeof pleas / sizeof pleas[0]; i++) {
+        bench b;
+        begin(&b, setting);
+        misbehave(&b, REGISTRY_BUSY, NULL, 1, 0);
+        b.registry.retry = pleas[i].retry;
+        CHECK(bench_send(&b, "second") == BENCH_RAN);
+        while (b.registry.requests < 1) {
+            CHECK(bench_run(&b, 1) == BENCH_RAN);
+        }
+        uint64_t asked = b.now_ms;
+        while (b.registry.requests < 2) {
+            CHECK(bench_run(&b, 1) == BENCH_RAN);
+        }
+        if (b.now_ms - asked < pleas[i].least_ms || b.now_ms - asked > pleas[i].most_ms) {
+            check_failed(__FILE__, __LINE__, "waited too long or too short", pleas[i].retry);
+        }
+        CHECK(bench_settle(&b) == BENCH_RAN);
+        CHECK_SAID(&b, "active.version", "2.0.0");
+        end(&b);
+    }
+}
+
+/* It may not be used to make a fleet come sooner. */
+static void test_retry_after_does_not_hurry(const test_setting *setting) {
+    uint64_t before = 0;
+    bench b;
+    begin(&b, setting);
+    misbehave(&b, REGISTRY_BUSY, NULL, 1000, 0);
+    b.registry.retry = "1";
+    CHECK(bench_send(&b, "second") == BENCH_RAN);
+    for (unsigned i = 1; i <= 9; i++) {
+        while (b.registry.requests < i) {
+            CHECK(bench_run(&b, 10) == BENCH_RAN);
+        }
+        CHECK(i < 8 || b.now_ms - before >= 45000);
+        before = b.now_ms;
+    }
+    bench_free(&b);
+}
+
 /* Broken off after some bytes: the rest is asked for, and only the rest. */
 static void test_a_broken_download_is_resumed(const test_setting *setting) {
     static const size_t cuts[] = {1, 699, 4095, 4096, 4097, 8999};
@@ -172,8 +226,10 @@ static void test_a_wrong_range_is_not_taken(const test_setting *setting) {
     resume_from(setting, REGISTRY_OTHER_RANGE, 4);
 }
 
+/* Asked for the rest it gives all: flash is erased first, and then all is asked for. */
 static void test_a_registry_without_ranges_starts_over(const test_setting *setting) {
-    resume_from(setting, REGISTRY_IGNORES_RANGE, 3);
+    resume_from(setting, REGISTRY_IGNORES_RANGE, 4);
+    resume_from(setting, REGISTRY_UNSATISFIED, 4);
 }
 
 static void test_a_trickle_ends(const test_setting *setting) {
@@ -210,6 +266,8 @@ const named_test download_tests[] = {
     {"every-trouble-is-reported-and-tried-on", test_every_trouble_is_reported_and_tried_on},
     {"an-absent-model-is-named", test_an_absent_model_is_named},
     {"pauses-double", test_pauses_double},
+    {"retry-after-is-waited-out", test_retry_after_is_waited_out},
+    {"retry-after-does-not-hurry", test_retry_after_does_not_hurry},
     {"a-broken-download-is-resumed", test_a_broken_download_is_resumed},
     {"small-pieces-arrive-in-the-end", test_small_pieces_arrive_in_the_end},
     {"a-wrong-range-is-not-taken", test_a_wrong_range_is_not_taken},

@@ -66,6 +66,33 @@ static void test_heads(const test_setting *setting) {
     }
 }
 
+static void test_retry_after_is_seconds(const test_setting *setting) {
+    static const struct {
+        const char *head;
+        uint32_t seconds;
+    } pleas[] = {
+        {"HTTP/1.1 503 x\r\nRetry-After: 7\r\n\r\n", 7},
+        {"HTTP/1.1 503 x\r\nretry-after:\t7 \r\n\r\n", 7},
+        {"HTTP/1.1 503 x\r\nRetry-After: 7\r\nRetry-After: 5\r\n\r\n", 7},
+        {"HTTP/1.1 503 x\r\nRetry-After: 4294967297\r\n\r\n", EF_HTTP_RETRY_MAX_S},
+        {"HTTP/1.1 503 x\r\nRetry-After: 3601\r\n\r\n", EF_HTTP_RETRY_MAX_S},
+        {"HTTP/1.1 503 x\r\nRetry-After: 7.5\r\n\r\n", 0},
+        {"HTTP/1.1 503 x\r\nRetry-After: -7\r\n\r\n", 0},
+        {"HTTP/1.1 503 x\r\nRetry-After:\r\n\r\n", 0},
+        {"HTTP/1.1 503 x\r\nRetry-Afterwards: 7\r\n\r\n", 0},
+        {"HTTP/1.1 503 x\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n", 0},
+    };
+    (void)setting;
+    for (size_t i = 0; i < sizeof pleas / sizeof pleas[0]; i++) {
+        ef_http http;
+        size_t used = 0;
+        CHECK(read_in_steps(&http, pleas[i].head, strlen(pleas[i].head), 9, &used) == EF_HTTP_DONE);
+        if (http.retry_after_s != pleas[i].seconds) {
+            check_failed(__FILE__, __LINE__, "read wrongly", pleas[i].head);
+        }
+    }
+}
+
 static void test_the_body_is_left_alone(const test_setting *setting) {
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody";
     ef_http http;
@@ -105,6 +132,7 @@ static void test_memory_is_bounded(const test_setting *setting) {
 
 const named_test http_tests[] = {
     {"http-heads", test_heads},
+    {"http-retry-after-is-seconds", test_retry_after_is_seconds},
     {"http-the-body-is-left-alone", test_the_body_is_left_alone},
     {"http-memory-is-bounded", test_memory_is_bounded},
     {NULL, NULL},

@@ -235,6 +235,29 @@ static void test_a_panic_while_testing_is_a_watchdog_reset(const test_setting *s
     end(&b);
 }
 
+static void lose(const test_setting *setting, const char *order) {
+    bench b;
+    begin(&b, setting);
+    obey(&b, "first");
+    CHECK(bench_send(&b, order) == BENCH_RAN);
+    CHECK(bench_settle(&b) == BENCH_CRASHED);
+    CHECK(bench_boot(&b) == BENCH_RAN);
+    CHECK(bench_settle(&b) == BENCH_RAN);
+    CHECK_SAID(&b, "phase", "Failed");
+    CHECK_SAID(&b, "reason", "WatchdogReset");
+    CHECK_SAID(&b, "active.version", "1.0.0");
+    end(&b);
+}
+
+static void test_a_model_that_hangs_is_a_watchdog_reset(const test_setting *setting) {
+    lose(setting, "hangs");
+    lose(setting, "hangs-when-loaded");
+}
+
+static void test_a_model_that_crashes_when_loaded_is_a_watchdog_reset(const test_setting *setting) {
+    lose(setting, "crashes-when-loaded");
+}
+
 static void refuse(const test_setting *setting, const char *order, const char *reason, const char *message) {
     bench b;
     begin(&b, setting);
@@ -269,6 +292,8 @@ const named_test update_tests[] = {
     {"a-failed-self-test-keeps-the-old-model", test_a_failed_self_test_keeps_the_old_model},
     {"a-refused-model-keeps-the-old-one", test_a_refused_model_keeps_the_old_one},
     {"a-panic-while-testing-is-a-watchdog-reset", test_a_panic_while_testing_is_a_watchdog_reset},
+    {"a-model-that-hangs-is-a-watchdog-reset", test_a_model_that_hangs_is_a_watchdog_reset},
+    {"a-model-that-crashes-when-loaded-is-a-watchdog-reset", test_a_model_that_crashes_when_loaded_is_a_watchdog_reset},
     {"a-model-for-others-costs-no-slot", test_a_model_for_others_costs_no_slot},
     {NULL, NULL},
 };

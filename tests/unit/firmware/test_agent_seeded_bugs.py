@@ -41,7 +41,7 @@ BUGS = (
     Bug("any-crc", "ef_journal.c", "return crc == header->crc;", "return true;", "journal-steps-over-a-rotten-record"),
     Bug(
         "active-before-valid",
-        "ef_trial.c",
+        "ef_model.c",
         "!ef_slot_set(agent, update->target, EF_SLOT_VALID) || !ef_slot_activate(agent, update->target)",
         "!ef_slot_activate(agent, update->target) || !ef_slot_set(agent, update->target, EF_SLOT_VALID)",
         "power-fails-at-every-operation-of-an-update",
@@ -50,8 +50,8 @@ BUGS = (
         "bytes-before-the-record",
         "ef_download.c",
         "!ef_slot_set(agent, update->target, EF_SLOT_EMPTY) ||",
-        "!ef_slot_store(agent, update->target, &update->slot) ||",
-        "an-interrupted-update-fetches-what-is-missing",
+        "",
+        "a-slot-that-is-overwritten-counts-no-more",
     ),
     Bug(
         "not-seen-before-obeyed",
@@ -63,20 +63,20 @@ BUGS = (
     Bug(
         "trying-is-not-noted",
         "ef_trial.c",
-        "if (!ef_slot_set(agent, update->target, EF_SLOT_TRYING)) {",
+        "if (!ef_slot_set(agent, agent->update.target, EF_SLOT_TRYING)) {",
         "if (agent == NULL) {",
         "a-panic-while-testing-is-a-watchdog-reset",
     ),
     Bug(
         "any-answer-is-good",
-        "ef_trial.c",
+        "ef_model.c",
         "if (difference > update->manifest.tolerance_lsb) {",
         "if (difference < 0) {",
         "a-failed-self-test-keeps-the-old-model",
     ),
     Bug(
         "the-old-model-is-not-loaded-again",
-        "ef_trial.c",
+        "ef_model.c",
         "    (void)ef_slot_run_best(agent);\n",
         "",
         "a-refused-model-keeps-the-old-one",
@@ -118,7 +118,7 @@ BUGS = (
     ),
     Bug(
         "other-bytes-come-as-far-as-flash",
-        "ef_download.c",
+        "ef_fill.c",
         "!ef_fetch_digest(&update->fetch, digest) || memcmp(digest, update->slot.sha256, sizeof digest) != 0",
         "!ef_fetch_digest(&update->fetch, digest)",
         "other-bytes-are-not-run",
@@ -143,6 +143,96 @@ BUGS = (
         "return agent->config->scratch->owner == agent;",
         "return agent->config->scratch->owner != NULL;",
         "a-neighbour-takes-the-scratch-between-two-vectors",
+    ),
+    Bug(
+        "filling-is-said-before-the-sectors-are-erased",
+        "ef_fill.c",
+        "    if (good && update->cursor < update->slot.size_bytes) {\n        return EF_EVENT_MORE;",
+        "    if (good && update->cursor < update->slot.size_bytes) {\n        (void)mark_filling(agent);\n"
+        "        return EF_EVENT_MORE;",
+        "a-slot-that-is-overwritten-counts-no-more",
+    ),
+    Bug(
+        "the-last-sector-counts-as-whole",
+        "ef_fill.c",
+        "    if (!erased || update->cursor == 0) {\n        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
+        "    if (!erased || update->cursor == 0) {\n        update->cursor += erased ? 0 : EF_FLASH_SECTOR;\n"
+        "        prepare(agent, update->cursor);",
+        "a-restart-asks-for-whole-sectors",
+    ),
+    Bug(
+        "the-first-blank-sector-ends-the-recall",
+        "ef_fill.c",
+        "    if (!erased || update->cursor == 0) {\n        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
+        "    if (!erased || update->cursor == 0) {\n"
+        "        while (update->cursor > 0 &&\n"
+        "               is_erased(hal->flash.map(hal->context, area_of(agent) + update->cursor - 4096, 4096))) {\n"
+        "            update->cursor -= 4096;\n        }\n"
+        "        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
+        "bytes-that-look-erased-are-no-trap",
+    ),
+    Bug(
+        "the-begun-sector-is-not-erased",
+        "ef_fill.c",
+        "prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
+        "prepare(agent, 0);",
+        "a-restart-asks-for-whole-sectors",
+    ),
+    Bug(
+        "a-rest-of-other-bytes-is-kept",
+        "ef_download.c",
+        "        ef_fetch_stop(&update->fetch); /* what came is worth nothing */\n        update->filling = false;\n",
+        "",
+        "other-bytes-in-the-recalled-part-start-from-nothing",
+    ),
+    Bug(
+        "all-is-taken-for-the-rest",
+        "ef_fetch.c",
+        "    if (must_be_erased(fetch)) {",
+        "    if (fetch->size == 0) {",
+        "a-registry-that-changed-its-answer-starts-over",
+    ),
+    Bug(
+        "a-rest-does-not-wait",
+        "ef_download.c",
+        "    if (event != EF_EVENT_NEXT && event != EF_EVENT_PARTLY) {",
+        "    if (event != EF_EVENT_NEXT) {",
+        "a-rest-waits-out-its-jitter",
+    ),
+    Bug(
+        "retry-after-is-ignored",
+        "ef_download.c",
+        "(asked > pause ? asked + spread : own)",
+        "own",
+        "retry-after-is-waited-out",
+    ),
+    Bug(
+        "retry-after-hurries",
+        "ef_download.c",
+        "(asked > pause ? asked + spread : own)",
+        "(asked > 0 ? asked + spread : own)",
+        "retry-after-does-not-hurry",
+    ),
+    Bug(
+        "any-retry-after",
+        "ef_http.c",
+        "    seconds = seconds < EF_HTTP_RETRY_MAX_S ? seconds : EF_HTTP_RETRY_MAX_S;\n",
+        "",
+        "http-retry-after-is-seconds",
+    ),
+    Bug(
+        "nobody-watches-a-test",
+        "ef_trial.c",
+        "    hal->watchdog.arm(hal->context, PATIENCE_MS);\n",
+        "",
+        "a-model-that-hangs-is-a-watchdog-reset",
+    ),
+    Bug(
+        "the-watchdog-stays-armed",
+        "ef_trial.c",
+        "    hal->watchdog.disarm(hal->context);\n",
+        "",
+        "the-first-model",
     ),
 )
 

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from edgefleet.codegen import vector_samples as samples
 from edgefleet.codegen.emission import write_from_command_line
-from edgefleet.codegen.vector_samples import ASSIGNMENT_A, RELEASE_A, STRANGER, to_json
+from edgefleet.codegen.vector_samples import ASSIGNMENT_A, ASSIGNMENT_B, RELEASE_A, RELEASE_B, STRANGER, to_json
 from edgefleet.contracts.codec import decode, encode
 from edgefleet.contracts.commands import sign_command
 from edgefleet.contracts.desired import Assignment, Settings
 from edgefleet.contracts.document import Kind
 from edgefleet.contracts.envelope import Envelope, seal
-from edgefleet.contracts.keys import SigningKey
+from edgefleet.contracts.keys import BundledKey, KeyBundle, SigningKey
 
 ROOT: Final = "tests/golden/updates"
 _MAGIC: Final = b"EFMODEL1"
@@ -35,10 +35,13 @@ class Sample:
         name: of the model's manifest version and of nothing else.
         bias: what the model adds.
         size: bytes.
-        behaviour: of the tests' runtime: 0 works, 1 crashes when run, 2 is refused when loaded, 3 crashes when loaded.
+        behaviour: of the tests' runtime: 0 works, 1 crashes when run, 2 is refused when loaded, 3 crashes when loaded,
+            4 hangs when run, 5 hangs when loaded.
         error: by how much the expected outputs are off.
         changes: to the manifest.
         blob: whether the registry has the right bytes (None), other bytes, or none (empty).
+        blank: where the model has bytes that look like erased flash: from, to.
+        key: that signs the manifest.
     """
 
     name: str
@@ -48,12 +51,16 @@ class Sample:
     error: int = 0
     changes: tuple[tuple[str, Any], ...] = ()
     blob: bytes | None = None
+    blank: tuple[int, int] = (0, 0)
+    key: SigningKey = RELEASE_A
 
     def model(self) -> bytes:
         """Return the model's bytes: what it does, then noise."""
         head = _MAGIC + bytes([self.bias, self.behaviour])
         noise = b"".join(hashlib.sha256(f"{self.name} {i}".encode()).digest() for i in range(self.size // 32 + 1))
-        return (head + noise)[: self.size]
+        start, end = self.blank
+        whole = head + noise
+        return (whole[:start] + b"\xff" * (end - start) + whole[end:])[: self.size]
 
     def answer(self, given: bytes) -> bytes:
         """Return what the tests' runtime answers."""
@@ -75,7 +82,7 @@ class Sample:
             "vectors": vectors,
             "toleranceLsb": _TOLERANCE,
         }
-        return encode(seal(Kind.MANIFEST, to_json(tree | dict(self.changes)), [RELEASE_A]))
+        return encode(seal(Kind.MANIFEST, to_json(tree | dict(self.changes)), [self.key]))
 
 
 def _text(raw: bytes) -> str:
@@ -96,7 +103,17 @@ EXACT: Final = Sample(
     "11.0.0", bias=11, size=6000, error=1, changes=(("outputs", [{"name": "y", "shape": [1], "dtype": "int16"}]),)
 )
 NARROW: Final = Sample("12.0.0", bias=12, size=6000, changes=(("vectors", [{"input": "AAA=", "output": "AAA="}]),))
-SAMPLES: Final = (FIRST, SECOND, THIRD, WRONG, FATAL, REFUSED, LARGE, ALIEN, SWAPPED, ABSENT, EXACT, NARROW)
+HANGING: Final = Sample("13.0.0", bias=13, size=6000, behaviour=4)
+STUCK: Final = Sample("14.0.0", bias=14, size=6000, behaviour=5)
+EXPLOSIVE: Final = Sample("15.0.0", bias=15, size=6000, behaviour=3)
+BLANK: Final = Sample("16.0.0", bias=16, size=16384, blank=(4096, 12288))
+GREEDY: Final = Sample("17.0.0", bias=17, size=6000, changes=(("arenaBytes", 20481),))
+OTHER_KEY: Final = Sample("18.0.0", bias=18, size=9000, key=RELEASE_B)
+FORGED: Final = Sample("19.0.0", bias=19, size=6000, key=STRANGER)
+SAMPLES: Final = (
+    *(FIRST, SECOND, THIRD, WRONG, FATAL, REFUSED, LARGE, ALIEN, SWAPPED, ABSENT, EXACT, NARROW),
+    *(HANGING, STUCK, EXPLOSIVE, BLANK, GREEDY, OTHER_KEY, FORGED),
+)
 
 _SETTINGS: Final = Settings(
     anomaly_threshold=0.75,
@@ -160,8 +177,52 @@ ORDERS: Final = (
     Order("not-exact", _EPOCH | 18, EXACT),
     Order("narrow-vectors", _EPOCH | 19, NARROW),
     Order("second-last", _EPOCH | 20, SECOND),
+    Order("hangs", _EPOCH | 21, HANGING),
+    Order("hangs-when-loaded", _EPOCH | 22, STUCK),
+    Order("crashes-when-loaded", _EPOCH | 23, EXPLOSIVE),
+    Order("blank-sectors", _EPOCH | 24, BLANK),
+    Order("greedy", _EPOCH | 25, GREEDY),
+    Order("other-release-key", _EPOCH | 26, OTHER_KEY),
+    Order("forged-manifest", _EPOCH | 27, FORGED),
+    Order("other-assignment-key", _EPOCH | 28, SECOND, key=ASSIGNMENT_B),
+    Order("other-keys", _EPOCH | 29, OTHER_KEY, key=ASSIGNMENT_B),
     Order("of-a-stranger", _EPOCH | 30, FIRST, key=STRANGER),
     Order("to-another", _EPOCH | 31, FIRST, device=samples.OTHER_DEVICE),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A key bundle, by the name of its file: which keys it hands out, and who signs it."""
+
+    name: str
+    version: int
+    release: tuple[SigningKey, ...]
+    assignment: tuple[SigningKey, ...]
+    signer: SigningKey = RELEASE_A
+
+    def message(self) -> bytes:
+        """Return the retained message of the topic for keys."""
+        bundle = KeyBundle(
+            version=self.version, release_keys=_bundled(self.release), assignment_keys=_bundled(self.assignment)
+        )
+        return encode(seal(Kind.KEY_BUNDLE, encode(bundle), [self.signer]))
+
+
+def _bundled(keys: tuple[SigningKey, ...]) -> tuple[BundledKey, ...]:
+    return tuple(BundledKey.of(key.public) for key in keys)
+
+
+# A device is made with keys a, which are version 1.
+ROTATIONS: Final = (
+    Rotation("made-with", 1, (RELEASE_A,), (ASSIGNMENT_A,)),
+    Rotation("both", 2, (RELEASE_A, RELEASE_B), (ASSIGNMENT_A, ASSIGNMENT_B)),
+    Rotation("rotated", 3, (RELEASE_B,), (ASSIGNMENT_B,)),
+    Rotation("rotated-other-bytes", 3, (RELEASE_B, RELEASE_A), (ASSIGNMENT_B,)),
+    Rotation("back", 4, (RELEASE_A,), (ASSIGNMENT_A,), RELEASE_B),
+    Rotation("back-of-the-old-key", 5, (RELEASE_A,), (ASSIGNMENT_A,)),
+    Rotation("fast-forward", (1 << 32) - 1, (RELEASE_B,), (ASSIGNMENT_B,)),
+    Rotation("fast-forward-of-a-stranger", (1 << 32) - 1, (STRANGER,), (STRANGER,), STRANGER),
 )
 
 
@@ -181,7 +242,9 @@ def generate() -> dict[str, bytes]:
     """Return the commands, the registry's files and the keys by path below the repository's root."""
     files = {f"{ROOT}/{path}": content for path, content in _registry()}
     files |= {f"{ROOT}/desired/{order.name}.json": order.message() for order in ORDERS}
-    rows = ("role\tpoint", f"release\t{RELEASE_A.public.point.hex()}", f"assignment\t{ASSIGNMENT_A.public.point.hex()}")
+    files |= {f"{ROOT}/keys/{rotation.name}.json": rotation.message() for rotation in ROTATIONS}
+    keys = {"release": RELEASE_A, "assignment": ASSIGNMENT_A, "release-b": RELEASE_B, "assignment-b": ASSIGNMENT_B}
+    rows = ("role\tpoint", *(f"{role}\t{key.public.point.hex()}" for role, key in keys.items()))
     files[f"{ROOT}/keys.tsv"] = ("\n".join(rows) + "\n").encode()
     return files
 
