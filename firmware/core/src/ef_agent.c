@@ -4,6 +4,7 @@
 
 #include "edgefleet/pattern.h"
 #include "edgefleet/topic.h"
+#include "ef_keys.h"
 #include "ef_report.h"
 #include "ef_scratch.h"
 #include "ef_slots.h"
@@ -146,6 +147,7 @@ ef_agent *ef_agent_start(void *memory, size_t size, const ef_agent_config *confi
         return NULL;
     }
     read_records(agent);
+    ef_keys_choose(&agent->keys, &agent->journal, config);
     judge_crash(agent);
     run_something(agent);
     if (agent->command.generation > 0 && !agent->outcome.final) {
@@ -208,7 +210,7 @@ void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, c
     }
     ef_desired_context context = {
         .device_id = agent->config->device_id,
-        .assignment_keys = {agent->config->assignment_keys, agent->config->assignment_count},
+        .assignment_keys = {agent->keys.assignment_keys, agent->keys.assignment_count},
         .seen = {agent->command.generation, agent->command.generation > 0, {0}},
     };
     memcpy(context.seen.digest, agent->command.payload_digest, EF_SHA256_BYTES);

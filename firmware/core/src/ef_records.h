@@ -14,7 +14,9 @@ enum {
     EF_RECORD_OUTCOME = 3,
     EF_RECORD_FLOOR = 4,
     EF_RECORD_ACTIVE = 5,
-    EF_RECORD_SLOTS = 6 /* of slot a; slot b's follows */
+    EF_RECORD_SLOTS = 6, /* of slot a; slot b's follows */
+    EF_RECORD_KEYS = 8,
+    EF_RECORD_ACTIVATION = 9
 };
 
 #define EF_ENROLMENT_CHARS 24u
@@ -81,10 +83,30 @@ typedef struct {
     char version[72]; /* likewise */
 } ef_slot;
 
+/* The accepted key bundle. Key ids are the keys' own, so only points are kept: release keys, then assignment keys. */
+typedef struct {
+    int64_t version;
+    uint8_t digest[EF_SHA256_BYTES]; /* of the payload, if `has_digest` */
+    uint8_t has_digest;
+    uint8_t release_count;
+    uint8_t assignment_count;
+    uint8_t reserved[5];
+    uint8_t points[2 * EF_KEYS_MAX][EF_POINT_BYTES];
+} ef_keys_record;
+
+/* Somebody let this device into the fleet, under this name. */
+typedef struct {
+    char device_id[EF_DEVICE_ID_MAX + 1]; /* NUL to the end */
+} ef_activation;
+
+_Static_assert(sizeof(ef_keys_record) == 16 + EF_SHA256_BYTES + 2 * EF_KEYS_MAX * EF_POINT_BYTES,
+               "no padding in flash");
 _Static_assert(sizeof(ef_slot) == 24 + 2 * EF_SHA256_BYTES + 64 + 72, "no padding in flash");
 _Static_assert(sizeof(ef_outcome) == 16 + EF_NOTE_MAX, "no padding in flash");
 _Static_assert(sizeof(ef_command_record) <= EF_JOURNAL_RECORD_MAX, "the largest command fits into a record");
-_Static_assert(sizeof(ef_command_record) + 2 * sizeof(ef_slot) + sizeof(ef_outcome) + 256 < EF_FLASH_SECTOR,
+_Static_assert(sizeof(ef_command_record) + 2 * sizeof(ef_slot) + sizeof(ef_outcome) + sizeof(ef_keys_record) +
+                       sizeof(ef_activation) + 256 <
+                   EF_FLASH_SECTOR,
                "all live records fit into one sector");
 
 /* Bytes of a command's record: its last field ends early. */

@@ -143,13 +143,13 @@ static void put_capabilities(const ef_agent_config *config, bool with_ops, ef_wr
     ef_json_close(writer, '}');
 }
 
-static void put_key_ids(const ef_agent_config *config, ef_writer *writer) {
+static void put_key_ids(const ef_key_bundle *keys, ef_writer *writer) {
     ef_json_open(writer, "keyIds", '[');
-    for (size_t i = 0; i < config->release_count; i++) {
-        ef_json_put_text(writer, NULL, config->release_keys[i].keyid);
+    for (size_t i = 0; i < keys->release_count; i++) {
+        ef_json_put_text(writer, NULL, keys->release_keys[i].keyid);
     }
-    for (size_t i = 0; i < config->assignment_count; i++) {
-        ef_json_put_text(writer, NULL, config->assignment_keys[i].keyid);
+    for (size_t i = 0; i < keys->assignment_count; i++) {
+        ef_json_put_text(writer, NULL, keys->assignment_keys[i].keyid);
     }
     ef_json_close(writer, ']');
 }
@@ -193,7 +193,7 @@ static size_t write_report(const ef_agent *agent, bool with_ops, char *text, siz
     put_settings(&agent->command.settings, &writer);
     put_capabilities(agent->config, with_ops, &writer);
     put_run(agent, &writer);
-    put_key_ids(agent->config, &writer);
+    put_key_ids(&agent->keys, &writer);
     ef_json_put_integer(&writer, "securityFloor", agent->security_floor);
     ef_json_close(&writer, '}');
     return writer.full ? 0 : writer.length;

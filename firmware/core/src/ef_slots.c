@@ -77,7 +77,7 @@ ef_reason ef_slot_read_manifest(ef_agent *agent, const ef_slot *slot, unsigned i
     uint32_t at = index == EF_SLOT_NONE ? EF_INBOX_AT : ef_manifest_at(index);
     const uint8_t *bytes = agent->hal->flash.map(agent->hal->context, at, slot->manifest_bytes);
     ef_manifest_context context = {
-        .release_keys = {config->release_keys, config->release_count},
+        .release_keys = {agent->keys.release_keys, agent->keys.release_count},
         .device_class = config->device_class,
         .security_floor = agent->security_floor,
         .slot_bytes = config->slot_bytes,

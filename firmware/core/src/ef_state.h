@@ -67,6 +67,7 @@ struct ef_agent {
     ef_command_record command;
     ef_outcome outcome; /* of the command under way too, then not final and not stored */
     int64_t security_floor;
+    ef_key_bundle keys; /* trusted: the journal's or the configuration's */
     unsigned active; /* EF_SLOT_NONE: no model */
     ef_slot slots[EF_SLOTS];
     /* What runs. */

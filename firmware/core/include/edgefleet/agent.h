@@ -29,6 +29,7 @@ typedef struct {
     size_t release_count;
     const ef_key *assignment_keys;
     size_t assignment_count;
+    int64_t keys_version; /* of the bundle that they are from */
     ef_scratch *scratch;
 } ef_agent_config;
 
