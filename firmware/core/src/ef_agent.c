@@ -180,41 +180,30 @@ void ef_agent_disconnected(ef_agent *agent) {
     agent->connected = false;
 }
 
-static bool is_desired(const ef_agent *agent, const char *topic, size_t length) {
-    char id[EF_DEVICE_ID_MAX + 1];
-    const ef_topic *found = ef_topic_parse(topic, length, id);
-    return found == &ef_topics[EF_TOPIC_DESIRED] && strcmp(id, agent->config->device_id) == 0;
-}
-
 /* Seen first, obeyed then: a command is not forgotten when it makes the device restart. */
 static void obey(ef_agent *agent, const ef_command *command) {
     ef_fault none = {EF_REASON_OK, ""};
     ef_command_record *record = &agent->config->scratch->step.command;
     ef_command_fill(record, command);
     if (!ef_journal_put(&agent->journal, EF_RECORD_COMMAND, record, ef_command_length(record))) {
-        ef_report_refusal(agent, EF_REASON_FLASH_ERROR, &none);
+        ef_report_refusal(agent, "command", EF_REASON_FLASH_ERROR, &none);
         return;
     }
     agent->command = *record;
-    agent->refused = EF_REASON_OK;
-    agent->refusal[0] = '\0';
     ef_update_start(agent);
-    agent->must_report = true;
+    ef_report_acceptance(agent);
 }
 
-void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, const uint8_t *bytes, size_t length) {
+static void hear_command(ef_agent *agent, const uint8_t *bytes, size_t length) {
     ef_command command;
     ef_fault fault = {EF_REASON_OK, ""};
-    if (!is_desired(agent, topic, topic_length) || length == 0) {
-        return; /* an empty payload says that the retained command was cleared: nothing to obey */
-    }
+    ef_workspace workspace = ef_scratch_take(agent);
     ef_desired_context context = {
         .device_id = agent->config->device_id,
         .assignment_keys = {agent->keys.assignment_keys, agent->keys.assignment_count},
         .seen = {agent->command.generation, agent->command.generation > 0, {0}},
     };
     memcpy(context.seen.digest, agent->command.payload_digest, EF_SHA256_BYTES);
-    ef_workspace workspace = ef_scratch_take(agent);
     ef_reason reason = ef_verify_desired(bytes, length, &context, &workspace, &command, &fault);
     /* The manifest's size is not signed: what someone made of it on the way must not outlast the true message. */
     bool resized = reason == EF_REASON_UNCHANGED && command.has_manifest && !agent->outcome.final &&
@@ -224,6 +213,43 @@ void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, c
     } else if (reason == EF_REASON_UNCHANGED) {
         agent->must_report = true; /* what is under way goes on; whoever asks again gets the answer again */
     } else {
-        ef_report_refusal(agent, reason, &fault);
+        ef_report_refusal(agent, "command", reason, &fault);
+    }
+}
+
+/* Stored first, trusted then. What is under way was judged with the keys of before: it begins again. */
+static void hear_keys(ef_agent *agent, const uint8_t *bytes, size_t length) {
+    ef_fault fault = {EF_REASON_OK, ""};
+    ef_workspace workspace = ef_scratch_take(agent);
+    ef_key_bundle *bundle = &agent->config->scratch->step.keys;
+    ef_keyring trusted = {agent->keys.release_keys, agent->keys.release_count};
+    ef_reason reason = ef_verify_key_bundle(bytes, length, &trusted, &agent->keys.seen, &workspace, bundle, &fault);
+    if (reason == EF_REASON_UNCHANGED) {
+        return;
+    }
+    if (reason == EF_REASON_OK && !ef_keys_store(&agent->journal, bundle)) {
+        reason = EF_REASON_FLASH_ERROR;
+    }
+    if (reason != EF_REASON_OK) {
+        ef_report_refusal(agent, "key bundle", reason, &fault);
+        return;
+    }
+    agent->keys = *bundle;
+    ef_update_restart(agent);
+    ef_report_acceptance(agent);
+    /* A command of the new keys may have come before them: the broker gives it again to whom asks again. */
+    agent->must_subscribe = true;
+}
+
+void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, const uint8_t *bytes, size_t length) {
+    char id[EF_DEVICE_ID_MAX + 1];
+    const ef_topic *kind = ef_topic_parse(topic, topic_length, id);
+    if (length == 0 || kind == NULL) {
+        return; /* an empty payload says that what was retained was cleared: nothing to obey */
+    }
+    if (kind == &ef_topics[EF_TOPIC_KEYS]) {
+        hear_keys(agent, bytes, length);
+    } else if (kind == &ef_topics[EF_TOPIC_DESIRED] && strcmp(id, agent->config->device_id) == 0) {
+        hear_command(agent, bytes, length);
     }
 }

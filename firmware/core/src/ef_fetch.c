@@ -137,7 +137,7 @@ static ef_fetch_result refuse_status(ef_fetch *fetch) {
     ef_writer writer;
     close_stream(fetch);
     if (fetch->http.status == 429 || fetch->http.status == 503) {
-        fetch->retry_ms = fetch->http.retry_after_s * 1000u;
+        fetch->retry_ms = fetch->http.retry_after * 1000u;
     }
     ef_writer_begin(&writer, fetch->error, sizeof fetch->error);
     ef_put_text(&writer, "HTTP ");

@@ -101,8 +101,8 @@ static void read_retry(ef_http *http, const char *value) {
         seconds = seconds < EF_HTTP_RETRY_MAX_S ? seconds * 10 + (uint32_t)(*value - '0') : seconds;
     }
     seconds = seconds < EF_HTTP_RETRY_MAX_S ? seconds : EF_HTTP_RETRY_MAX_S;
-    if (ends(value) && seconds > http->retry_after_s) {
-        http->retry_after_s = seconds;
+    if (ends(value) && seconds > http->retry_after) {
+        http->retry_after = seconds;
     }
 }
 

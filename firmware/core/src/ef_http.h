@@ -25,7 +25,7 @@ typedef struct {
     uint32_t range_first; /* Content-Range: bytes first-last/whole */
     uint32_t range_last;
     uint32_t range_whole;
-    uint32_t retry_after_s; /* Retry-After where it is a number of seconds, EF_HTTP_RETRY_MAX_S at most; 0: none */
+    uint32_t retry_after; /* Retry-After where it is a number of seconds, EF_HTTP_RETRY_MAX_S at most; 0: none */
     const char *fault;
     /* The line being read. What is longer than this is of no interest, unless its name is. */
     char line[EF_HTTP_LINE_MAX];

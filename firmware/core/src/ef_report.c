@@ -38,20 +38,29 @@ void ef_report_end(ef_agent *agent, ef_phase phase, ef_reason reason, const char
     }
 }
 
-void ef_report_refusal(ef_agent *agent, ef_reason reason, const ef_fault *fault) {
+void ef_report_refusal(ef_agent *agent, const char *what, ef_reason reason, const ef_fault *fault) {
     ef_writer writer;
-    if (agent->refused == reason) {
+    if (agent->refused == reason && strcmp(agent->refused_what, what) == 0) {
         return; /* whoever repeats it does not make the device talk */
     }
     agent->refused = reason;
+    agent->refused_what = what;
     ef_writer_begin(&writer, agent->refusal, sizeof agent->refusal);
-    ef_put_text(&writer, "refused a command: ");
+    ef_put_text(&writer, "refused a ");
+    ef_put_text(&writer, what);
+    ef_put_text(&writer, ": ");
     ef_put_text(&writer, ef_reason_names[reason]);
     if (fault->path[0] != '\0') {
         ef_put_text(&writer, " at ");
         ef_put_text(&writer, fault->path);
     }
     agent->hal->log.write(agent->hal->context, agent->refusal);
+    agent->must_report = true;
+}
+
+void ef_report_acceptance(ef_agent *agent) {
+    agent->refused = EF_REASON_OK;
+    agent->refusal[0] = '\0';
     agent->must_report = true;
 }
 
@@ -223,11 +232,17 @@ static bool publish(const ef_agent *agent, ef_topic_kind kind, const char *text,
                                     topic->retain);
 }
 
-static bool subscribe(const ef_agent *agent) {
+static bool subscribe_to(const ef_agent *agent, ef_topic_kind kind, const char *device_id) {
     char name[EF_TOPIC_NAME_MAX];
-    const ef_topic *topic = &ef_topics[EF_TOPIC_DESIRED];
-    return ef_topic_build(topic, agent->config->device_id, name, sizeof name) &&
+    const ef_topic *topic = &ef_topics[kind];
+    return ef_topic_build(topic, device_id, name, sizeof name) &&
            agent->hal->mqtt.subscribe(agent->hal->context, name, topic->qos);
+}
+
+/* Keys first: the command that follows may be signed with new ones. */
+static bool subscribe(const ef_agent *agent) {
+    return subscribe_to(agent, EF_TOPIC_KEYS, NULL) &&
+           subscribe_to(agent, EF_TOPIC_DESIRED, agent->config->device_id);
 }
 
 void ef_report_poll(ef_agent *agent) {

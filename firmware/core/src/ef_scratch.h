@@ -18,6 +18,7 @@ struct ef_scratch {
     union {
         uint8_t bytes[EF_VECTOR_BYTES_MAX];
         ef_command_record command;
+        ef_key_bundle keys;
     } step;
 };
 

@@ -83,6 +83,7 @@ struct ef_agent {
     bool must_report;
     int64_t reports;
     ef_reason refused; /* the last message that was refused since the last accepted one */
+    const char *refused_what;
     char refusal[EF_PATH_MAX + 64];
 };
 

@@ -127,6 +127,13 @@ void ef_update_start(ef_agent *agent) {
     update->step = EF_STEP_CHOOSE;
 }
 
+void ef_update_restart(ef_agent *agent) {
+    if (agent->update.step != EF_STEP_REST) {
+        agent->update.slot.manifest_bytes = 0; /* so that it serves nothing */
+        ef_update_start(agent);
+    }
+}
+
 uint32_t ef_update_poll(ef_agent *agent) {
     ef_step step = agent->update.step;
     if (step == EF_STEP_REST) {

@@ -68,6 +68,9 @@ extern const ef_update_kind ef_model_kind;
 /* Begins what the agent's command says; what was under way is dropped, unless it serves the new command too. */
 void ef_update_start(ef_agent *agent);
 
+/* Begins what is under way again, with what is known now; at rest nothing. */
+void ef_update_restart(ef_agent *agent);
+
 /* Does one step; returns milliseconds until the next one. */
 uint32_t ef_update_poll(ef_agent *agent);
 

@@ -91,6 +91,7 @@ static ef_agent_config describe(const px_options *options, const px_identity *id
         .release_count = identity->keys.release_count,
         .assignment_keys = identity->keys.assignment_keys,
         .assignment_count = identity->keys.assignment_count,
+        .keys_version = identity->keys.seen.number,
         .scratch = scratch,
     };
 }

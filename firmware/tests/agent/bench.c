@@ -82,8 +82,9 @@ static void hal_log(void *context, const char *text) {
 
 static bool hal_subscribe(void *context, const char *topic, int qos) {
     bench *b = context;
-    b->broken += strcmp(topic, "fleet/v1/dev/esp32-0001/desired") != 0 || qos != 1;
-    b->subscriptions++;
+    bool keys = strcmp(topic, "fleet/v1/keys") == 0;
+    b->broken += (!keys && strcmp(topic, "fleet/v1/dev/esp32-0001/desired") != 0) || qos != 1;
+    *(keys ? &b->key_subscriptions : &b->subscriptions) += 1;
     return !b->broker_refuses;
 }
 
@@ -214,6 +215,7 @@ void bench_make(bench *b, const char *updates, FILE *documents) {
         .release_count = 1,
         .assignment_keys = &b->keys[1],
         .assignment_count = 1,
+        .keys_version = 1,
         .scratch = malloc(ef_scratch_size()),
     };
     if (b->config.scratch == NULL) {
@@ -330,14 +332,31 @@ bench_end bench_settle(bench *b) {
     return BENCH_RAN;
 }
 
-bench_end bench_send_bytes(bench *b, const uint8_t *bytes, size_t length) {
-    static const char topic[] = "fleet/v1/dev/esp32-0001/desired";
+static bench_end tell(bench *b, const char *topic, const uint8_t *bytes, size_t length) {
     int end = setjmp(b->out);
     if (end != 0) {
         return (bench_end)end;
     }
-    ef_agent_message(b->agent, topic, sizeof topic - 1, bytes, length);
+    ef_agent_message(b->agent, topic, strlen(topic), bytes, length);
     return BENCH_RAN;
+}
+
+bench_end bench_send_bytes(bench *b, const uint8_t *bytes, size_t length) {
+    return tell(b, "fleet/v1/dev/esp32-0001/desired", bytes, length);
+}
+
+bench_end bench_send_key_bytes(bench *b, const uint8_t *bytes, size_t length) {
+    return tell(b, "fleet/v1/keys", bytes, length);
+}
+
+bench_end bench_send_keys(bench *b, const char *name) {
+    char path[128];
+    size_t length = 0;
+    (void)snprintf(path, sizeof path, "keys/%s.json", name);
+    uint8_t *bytes = file_read(b->updates, path, &length);
+    bench_end end = bench_send_key_bytes(b, bytes, length);
+    free(bytes);
+    return end;
 }
 
 bench_end bench_send(bench *b, const char *name) {

@@ -46,7 +46,8 @@ typedef struct {
     char presence[EF_PRESENCE_MAX + 1];  /* the last one */
     char logged[256];                    /* the last line */
     unsigned reports;
-    unsigned subscriptions;
+    unsigned subscriptions; /* to commands */
+    unsigned key_subscriptions;
     unsigned broken; /* documents that the contract refuses, and other promises not kept */
 } bench;
 
@@ -63,6 +64,10 @@ bench_end bench_boot(bench *b);
 /* Delivers a command of the updates folder by name, or any bytes. */
 bench_end bench_send(bench *b, const char *name);
 bench_end bench_send_bytes(bench *b, const uint8_t *bytes, size_t length);
+
+/* The same with a key bundle. */
+bench_end bench_send_keys(bench *b, const char *name);
+bench_end bench_send_key_bytes(bench *b, const uint8_t *bytes, size_t length);
 
 /* One poll, and the time that it asks for. */
 bench_end bench_poll(bench *b);

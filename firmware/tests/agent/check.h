@@ -23,6 +23,8 @@ extern const named_test message_tests[];
 extern const named_test boot_tests[];
 extern const named_test sharing_tests[];
 extern const named_test resume_tests[];
+extern const named_test key_tests[];
+extern const named_test threat_tests[];
 extern const named_test power_tests[];
 extern const named_test slow_tests[]; /* only when named */
 

@@ -87,7 +87,7 @@ static void test_retry_after_is_seconds(const test_setting *setting) {
         ef_http http;
         size_t used = 0;
         CHECK(read_in_steps(&http, pleas[i].head, strlen(pleas[i].head), 9, &used) == EF_HTTP_DONE);
-        if (http.retry_after_s != pleas[i].seconds) {
+        if (http.retry_after != pleas[i].seconds) {
             check_failed(__FILE__, __LINE__, "read wrongly", pleas[i].head);
         }
     }

@@ -28,7 +28,7 @@ static void test_a_new_board(const test_setting *setting) {
     bench b;
     begin(&b, setting);
     CHECK(bench_run(&b, 100) == BENCH_RAN);
-    CHECK(b.subscriptions == 1);
+    CHECK(b.subscriptions == 1 && b.key_subscriptions == 1);
     CHECK(strstr(b.presence, "\"status\":\"online\"") != NULL);
     CHECK_SAID(&b, "bootCount", "1");
     CHECK_SAID(&b, "seq", "0");

@@ -234,6 +234,50 @@ BUGS = (
         "",
         "the-first-model",
     ),
+    Bug(
+        "keys-are-used-before-they-are-stored",
+        "ef_agent.c",
+        "if (reason == EF_REASON_OK && !ef_keys_store(&agent->journal, bundle)) {",
+        "agent->keys = reason == EF_REASON_OK ? *bundle : agent->keys;\n"
+        "    if (reason == EF_REASON_OK && !ef_keys_store(&agent->journal, bundle)) {",
+        "keys-that-cannot-be-stored-are-not-used",
+    ),
+    Bug(
+        "keys-are-not-stored",
+        "ef_agent.c",
+        "if (reason == EF_REASON_OK && !ef_keys_store(&agent->journal, bundle)) {",
+        "if (reason == EF_REASON_FLASH_ERROR) {",
+        "rotated-keys-outlast-restarts",
+    ),
+    Bug(
+        "any-version-of-keys",
+        "ef_verify.c",
+        '    ef_reason age = check_age(&bundle->seen, seen, ".version", fault);',
+        '    ef_seen none = {0, false, {0}};\n    (void)seen;\n'
+        '    ef_reason age = check_age(&bundle->seen, &none, ".version", fault);',
+        "an-old-bundle-is-refused",
+    ),
+    Bug(
+        "the-configuration-s-keys-sign-bundles-for-ever",
+        "ef_agent.c",
+        "ef_keyring trusted = {agent->keys.release_keys, agent->keys.release_count};",
+        "ef_keyring trusted = {agent->config->release_keys, agent->config->release_count};",
+        "a-key-that-was-rotated-away-signs-no-bundle",
+    ),
+    Bug(
+        "a-rotation-leaves-the-update-alone",
+        "ef_agent.c",
+        "    ef_update_restart(agent);\n",
+        "",
+        "a-rotation-in-an-update-judges-it-again",
+    ),
+    Bug(
+        "a-command-that-came-too-early-is-lost",
+        "ef_agent.c",
+        "    agent->must_subscribe = true;\n}\n\nvoid ef_agent_message",
+        "}\n\nvoid ef_agent_message",
+        "new-keys-command-and-the-old-ones-no-more",
+    ),
 )
 
 # Bounds and signs of a bug are not the point, so warnings and sanitizers are off.
