@@ -50,14 +50,15 @@ void ef_put_hex(ef_writer *writer, const uint8_t *bytes, size_t length) {
     }
 }
 
-static void put_quoted(ef_writer *writer, const char *text) {
+static void put_quoted(ef_writer *writer, const char *text, bool lines) {
     put(writer, '"');
     for (; *text != '\0'; text++) {
         bool printable = *text >= ' ' && *text <= '~';
-        if (*text == '"' || *text == '\\') {
+        bool feed = lines && *text == '\n';
+        if (*text == '"' || *text == '\\' || feed) {
             put(writer, '\\');
         }
-        put(writer, printable ? *text : '?');
+        put(writer, feed ? 'n' : printable ? *text : '?');
     }
     put(writer, '"');
 }
@@ -69,7 +70,7 @@ static void begin_value(ef_writer *writer, const char *name) {
     }
     writer->first = false;
     if (name != NULL) {
-        put_quoted(writer, name);
+        put_quoted(writer, name, false);
         put(writer, ':');
     }
 }
@@ -104,5 +105,10 @@ void ef_json_put_raw(ef_writer *writer, const char *name, const char *value) {
 
 void ef_json_put_text(ef_writer *writer, const char *name, const char *text) {
     begin_value(writer, name);
-    put_quoted(writer, text);
+    put_quoted(writer, text, false);
+}
+
+void ef_json_put_lines(ef_writer *writer, const char *name, const char *text) {
+    begin_value(writer, name);
+    put_quoted(writer, text, true);
 }

@@ -34,4 +34,7 @@ void ef_json_put_raw(ef_writer *writer, const char *name, const char *value);
 /* A string. Characters other than printable ASCII become '?': what a device says is ASCII. */
 void ef_json_put_text(ef_writer *writer, const char *name, const char *text);
 
+/* A string of several lines, such as PEM: line feeds are kept. */
+void ef_json_put_lines(ef_writer *writer, const char *name, const char *text);
+
 #endif
