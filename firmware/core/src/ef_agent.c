@@ -5,6 +5,7 @@
 #include "edgefleet/pattern.h"
 #include "edgefleet/topic.h"
 #include "ef_keys.h"
+#include "ef_provision.h"
 #include "ef_report.h"
 #include "ef_scratch.h"
 #include "ef_slots.h"
@@ -133,9 +134,21 @@ static void run_something(ef_agent *agent) {
     }
 }
 
+bool ef_agent_is_activated(const ef_agent *agent) {
+    return agent->config->provision == NULL || ef_provision_is_done(agent->config->provision);
+}
+
+/* A command that has not ended goes on where a restart interrupted it, or where activation lets it. */
+static void take_up(ef_agent *agent) {
+    if (ef_agent_is_activated(agent) && agent->command.generation > 0 && !agent->outcome.final) {
+        ef_update_start(agent);
+    }
+}
+
 ef_agent *ef_agent_start(void *memory, size_t size, const ef_agent_config *config, const ef_hal *hal) {
     ef_agent *agent = memory;
-    if (memory == NULL || size < sizeof *agent || !config_makes_sense(config)) {
+    if (memory == NULL || size < sizeof *agent || !config_makes_sense(config) ||
+        (hal->stream.host[EF_PEER_DEVICE_REGISTRY] != NULL && config->provision == NULL)) {
         return NULL;
     }
     memset(agent, 0, sizeof *agent);
@@ -150,14 +163,31 @@ ef_agent *ef_agent_start(void *memory, size_t size, const ef_agent_config *confi
     ef_keys_choose(&agent->keys, &agent->journal, config);
     judge_crash(agent);
     run_something(agent);
-    if (agent->command.generation > 0 && !agent->outcome.final) {
-        ef_update_start(agent); /* where a restart interrupted it */
+    if (config->provision != NULL) {
+        ef_provision_start(config->provision, hal, &agent->journal, config->device_id, agent->keys.release_count > 0);
     }
+    take_up(agent);
     return agent;
 }
 
+static uint32_t poll_provision(ef_agent *agent) {
+    ef_provision *provision = agent->config->provision;
+    ef_workspace workspace = ef_scratch_take(agent);
+    uint32_t wait = ef_provision_poll(provision, &workspace);
+    if (provision->news) {
+        provision->news = false;
+        ef_keys_choose(&agent->keys, &agent->journal, agent->config);
+        agent->must_report = true;
+    }
+    if (ef_provision_is_done(provision)) {
+        agent->must_subscribe = true;
+        take_up(agent);
+    }
+    return wait;
+}
+
 uint32_t ef_agent_poll(ef_agent *agent) {
-    uint32_t wait = ef_update_poll(agent);
+    uint32_t wait = ef_agent_is_activated(agent) ? ef_update_poll(agent) : poll_provision(agent);
     ef_report_poll(agent);
     bool due = agent->connected && (agent->must_subscribe || agent->must_greet || agent->must_report);
     return due && wait > 20 ? 20 : wait;
@@ -171,7 +201,7 @@ bool ef_agent_will(const ef_agent *agent, char *topic, size_t topic_size, uint8_
 
 void ef_agent_connected(ef_agent *agent) {
     agent->connected = true;
-    agent->must_subscribe = true;
+    agent->must_subscribe = ef_agent_is_activated(agent);
     agent->must_greet = true;
     agent->must_report = true;
 }
@@ -244,7 +274,7 @@ static void hear_keys(ef_agent *agent, const uint8_t *bytes, size_t length) {
 void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, const uint8_t *bytes, size_t length) {
     char id[EF_DEVICE_ID_MAX + 1];
     const ef_topic *kind = ef_topic_parse(topic, topic_length, id);
-    if (length == 0 || kind == NULL) {
+    if (length == 0 || kind == NULL || !ef_agent_is_activated(agent)) {
         return; /* an empty payload says that what was retained was cleared: nothing to obey */
     }
     if (kind == &ef_topics[EF_TOPIC_KEYS]) {

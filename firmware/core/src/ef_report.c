@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "edgefleet/topic.h"
+#include "ef_provision.h"
 #include "ef_scratch.h"
 #include "ef_slots.h"
 
@@ -67,10 +68,11 @@ void ef_report_acceptance(ef_agent *agent) {
 static void put_message(const ef_agent *agent, ef_writer *writer) {
     char text[EF_MESSAGE_MAX + 1];
     ef_writer message;
+    const char *note = ef_agent_is_activated(agent) ? agent->outcome.note : agent->config->provision->note;
     ef_writer_begin(&message, text, sizeof text);
-    ef_put_text(&message, agent->outcome.note);
+    ef_put_text(&message, note);
     if (agent->refusal[0] != '\0') {
-        ef_put_text(&message, agent->outcome.note[0] != '\0' ? "; " : "");
+        ef_put_text(&message, note[0] != '\0' ? "; " : "");
         ef_put_text(&message, agent->refusal);
     }
     if (message.length > 0) {
@@ -186,14 +188,15 @@ static void begin_document(const ef_agent *agent, ef_writer *writer, char *text,
 static size_t write_report(const ef_agent *agent, bool with_ops, char *text, size_t capacity) {
     ef_writer writer;
     const ef_outcome *outcome = &agent->outcome;
+    bool activated = ef_agent_is_activated(agent);
     begin_document(agent, &writer, text, capacity);
     ef_json_put_text(&writer, "enrolmentId", agent->enrolment.token);
     ef_json_put_integer(&writer, "bootCount", agent->boot_count);
     ef_json_put_integer(&writer, "seq", agent->reports);
     ef_json_put_text(&writer, "firmwareVersion", agent->config->firmware_version);
     ef_json_put_integer(&writer, "observedGeneration", agent->command.generation);
-    ef_json_put_text(&writer, "phase", ef_phase_names[outcome->phase]);
-    ef_json_put_text(&writer, "reason", ef_reason_names[outcome->reason]);
+    ef_json_put_text(&writer, "phase", ef_phase_names[activated ? outcome->phase : EF_PHASE_NOT_ACTIVATED]);
+    ef_json_put_text(&writer, "reason", ef_reason_names[activated ? outcome->reason : EF_REASON_NOT_ACTIVATED]);
     put_message(agent, &writer);
     if (outcome->attempts > 0) {
         ef_json_put_integer(&writer, "attempts", outcome->attempts);

@@ -14,6 +14,12 @@ typedef struct ef_scratch ef_scratch;
 
 size_t ef_scratch_size(void);
 
+/* Memory for asking the device registry for a certificate and for leave to work. Borrowed until the device is activated
+ * (ef_agent_is_activated); each start that finds it not activated needs it again. Aligned as malloc aligns. */
+typedef struct ef_provision ef_provision;
+
+size_t ef_provision_size(void);
+
 /* What this board and this firmware are. Borrowed for as long as the agent lives. */
 typedef struct {
     const char *device_id;
@@ -31,6 +37,7 @@ typedef struct {
     size_t assignment_count;
     int64_t keys_version; /* of the bundle that they are from */
     ef_scratch *scratch;
+    ef_provision *provision; /* NULL where the HAL has no device registry: the device counts as activated */
 } ef_agent_config;
 
 typedef struct ef_agent ef_agent;
@@ -52,6 +59,9 @@ uint32_t ef_agent_poll(ef_agent *agent);
 /* The will to register with the broker before connecting: topic, document, QoS 1, retained. */
 bool ef_agent_will(const ef_agent *agent, char *topic, size_t topic_size, uint8_t *document, size_t capacity,
                    size_t *length);
+
+/* Whether the device may work. Until then it says who it is and why it waits, and obeys nothing. */
+bool ef_agent_is_activated(const ef_agent *agent);
 
 void ef_agent_connected(ef_agent *agent);
 void ef_agent_disconnected(ef_agent *agent);
