@@ -28,6 +28,8 @@ const char *const ef_provision_step_names[EF_PROVISION_STEP_COUNT] = {"Rest",   
                                                                       "Confirm", "Await", "Activate", "Pause"};
 const char *const ef_provision_event_names[EF_PROVISION_EVENT_COUNT] = {"stay", "more", "next", "again", "resume"};
 
+static const char waits_for_activation[] = "waits to be activated";
+
 static uint64_t now_ms(const ef_provision *provision) {
     return provision->hal->clock.monotonic_ms(provision->hal->context);
 }
@@ -239,6 +241,7 @@ static ef_provision_event step_install(ef_provision *provision, const ef_workspa
         return back_off(provision, "the certificate is not one for this device's key, or cannot be kept");
     }
     provision->failures = 0;
+    set_note(provision, waits_for_activation);
     return EF_PROVISION_NEXT;
 }
 
@@ -268,7 +271,7 @@ static ef_provision_event step_activate(ef_provision *provision, const ef_worksp
     }
     if (json.tokens[ef_json_member(&json, 0, "activated")].type != EF_JSON_TRUE) {
         uint16_t after = ef_json_member(&json, 0, "retryAfterSeconds");
-        ef_provision_event event = back_off(provision, "waits to be activated");
+        ef_provision_event event = back_off(provision, waits_for_activation);
         if (after != EF_JSON_NONE) {
             provision->until_ms = told_ms(provision, (uint32_t)ef_json_integer(&json, after));
         }
@@ -307,6 +310,13 @@ static ef_provision_event (*const steps[EF_PROVISION_STEP_COUNT])(ef_provision *
     [EF_PROVISION_PAUSE] = step_pause,
 };
 
+/* Milliseconds to the end of a pause, but no more than a caller should sleep. */
+static uint32_t pause_left(const ef_provision *provision) {
+    uint64_t now = now_ms(provision);
+    uint64_t left = provision->until_ms > now ? provision->until_ms - now : 0;
+    return left < LOOK_MS ? (uint32_t)left : LOOK_MS;
+}
+
 static bool is_activated(const ef_journal *journal, const char *device_id) {
     ef_activation activation;
     return ef_journal_get(journal, EF_RECORD_ACTIVATION, &activation, sizeof activation) &&
@@ -329,7 +339,7 @@ void ef_provision_start(ef_provision *provision, const ef_hal *hal, ef_journal *
         set_note(provision, "waits for a certificate");
     } else if (!is_activated(journal, device_id)) {
         provision->step = EF_PROVISION_CONFIRM;
-        set_note(provision, "waits to be activated");
+        set_note(provision, waits_for_activation);
     }
 }
 
@@ -356,7 +366,7 @@ uint32_t ef_provision_poll(ef_provision *provision, const ef_workspace *workspac
     }
     ef_provision_event event = steps[provision->step](provision, workspace);
     if (event == EF_PROVISION_STAY) {
-        return provision->step == EF_PROVISION_PAUSE ? LOOK_MS : WAIT_MS;
+        return provision->step == EF_PROVISION_PAUSE ? pause_left(provision) : WAIT_MS;
     }
     if (event != EF_PROVISION_MORE) {
         provision->step = follow(provision->step, event);

@@ -25,6 +25,9 @@ extern const named_test sharing_tests[];
 extern const named_test resume_tests[];
 extern const named_test key_tests[];
 extern const named_test threat_tests[];
+extern const named_test provision_tests[];
+extern const named_test exchange_tests[];
+extern const named_test birth_power_tests[];
 extern const named_test power_tests[];
 extern const named_test slow_tests[]; /* only when named */
 

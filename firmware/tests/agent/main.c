@@ -59,7 +59,8 @@ static void run_group(const named_test *test, const test_setting *setting, const
 
 static int run_tests(const test_setting *setting, const char *only) {
     const named_test *const groups[] = {journal_tests, http_tests, update_tests, download_tests, message_tests,
-                                        resume_tests,  boot_tests, key_tests,    sharing_tests};
+                                        resume_tests,  boot_tests, key_tests,    sharing_tests,
+                                        provision_tests, exchange_tests};
     tally count = {0, 0};
     for (size_t group = 0; group < sizeof groups / sizeof groups[0]; group++) {
         run_group(groups[group], setting, only, &count);
@@ -67,6 +68,7 @@ static int run_tests(const test_setting *setting, const char *only) {
     /* Power that fails makes no documents of its own, and takes longest. */
     if (setting->documents == NULL) {
         run_group(power_tests, setting, only, &count);
+        run_group(birth_power_tests, setting, only, &count);
     }
     if (only != NULL) {
         run_group(slow_tests, setting, only, &count);
