@@ -59,8 +59,7 @@ static const uint8_t *map_flash(void *context, uint32_t offset, size_t length) {
 }
 
 static ef_io open_stream(void *context, ef_peer peer) {
-    (void)peer; /* the core asks for the one that has a host */
-    return stream_open(&((px_board *)context)->stream);
+    return stream_open(&((px_board *)context)->stream, peer);
 }
 
 static ef_io read_stream(void *context, uint8_t *out, size_t capacity, size_t *got) {
@@ -101,8 +100,29 @@ static void unload_model(void *context) {
     inference_unload(&((px_board *)context)->inference);
 }
 
-void board_wire(px_board *board, const px_options *options) {
-    snprintf(board->host, sizeof board->host, "%s:%s", options->registry_name, options->registry.port);
+static bool read_claim(void *context, char *out, size_t capacity) {
+    return identity_claim(((px_board *)context)->identity, out, capacity);
+}
+
+static bool has_certificate(void *context) {
+    return identity_has_certificate(((px_board *)context)->identity);
+}
+
+static bool write_request(void *context, char *pem, size_t capacity, size_t *length) {
+    return identity_request(((px_board *)context)->identity, pem, capacity, length);
+}
+
+static bool install_certificate(void *context, const char *pem, size_t length) {
+    return identity_install(((px_board *)context)->identity, pem, length);
+}
+
+static const char *write_host(char *out, size_t size, const char *name, const char *port) {
+    snprintf(out, size, "%s:%s", name, port);
+    return out;
+}
+
+void board_wire(px_board *board, const px_options *options, px_identity *identity) {
+    board->identity = identity;
     board->hal = (ef_hal){
         .context = board,
         .clock = {read_clock, read_calendar},
@@ -110,8 +130,18 @@ void board_wire(px_board *board, const px_options *options) {
         .log = {write_log},
         .watchdog = {arm_watchdog, disarm_watchdog, restart},
         .flash = {read_flash, program_flash, erase_flash, map_flash},
-        .stream = {open_stream, read_stream, write_stream, close_stream, {board->host, NULL}},
+        .stream = {open_stream, read_stream, write_stream, close_stream, {NULL, NULL}},
         .mqtt = {subscribe, publish, unsubscribe},
         .inference = {load_model, run_model, unload_model},
     };
+    board->hal.stream.host[EF_PEER_MODEL_REGISTRY] = write_host(
+        board->hosts[EF_PEER_MODEL_REGISTRY], sizeof board->hosts[0], options->registry_name, options->registry.port);
+    if (options->device_registry.host[0] != '\0') {
+        board->hal.stream.host[EF_PEER_DEVICE_REGISTRY] =
+            write_host(board->hosts[EF_PEER_DEVICE_REGISTRY], sizeof board->hosts[0], options->device_registry_name,
+                       options->device_registry.port);
+    }
+    if (options->claim != NULL) {
+        board->hal.identity = (ef_hal_identity){read_claim, has_certificate, write_request, install_certificate};
+    }
 }

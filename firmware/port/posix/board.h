@@ -13,11 +13,12 @@ typedef struct {
     px_stream stream;
     px_session session;
     px_inference inference;
-    char host[HOST_MAX + 8];
+    px_identity *identity;
+    char hosts[EF_PEER_COUNT][HOST_MAX + 8];
     ef_hal hal;
 } px_board;
 
-/* Fills `hal`; it points into the board, which must not move. */
-void board_wire(px_board *board, const px_options *options);
+/* Fills `hal`; it points into the board, which must not move. The identity is borrowed. */
+void board_wire(px_board *board, const px_options *options, px_identity *identity);
 
 #endif

@@ -77,7 +77,8 @@ static void run(px_board *board, ef_agent *agent, int stop_end) {
     say(LEVEL_INFO, "told to stop");
 }
 
-static ef_agent_config describe(const px_options *options, const px_identity *identity, ef_scratch *scratch) {
+static ef_agent_config describe(const px_options *options, const px_identity *identity, ef_scratch *scratch,
+                                ef_provision *provision) {
     return (ef_agent_config){
         .device_id = identity->device_id,
         .device_class = options->device_class,
@@ -93,15 +94,18 @@ static ef_agent_config describe(const px_options *options, const px_identity *id
         .assignment_count = identity->keys.assignment_count,
         .keys_version = identity->keys.seen.number,
         .scratch = scratch,
+        .provision = provision,
     };
 }
 
 /* The agent and its life; the parts are open. */
 static int live(px_board *board, const px_options *options, const px_identity *identity, int stop_end) {
-    ef_scratch *scratch = malloc(ef_scratch_size());
-    ef_agent_config config = describe(options, identity, scratch);
+    bool is_asked = board->hal.stream.host[EF_PEER_DEVICE_REGISTRY] != NULL;
     size_t size = ef_agent_size();
     void *memory = malloc(size);
+    ef_scratch *scratch = malloc(ef_scratch_size());
+    ef_provision *provision = is_asked ? malloc(ef_provision_size()) : NULL;
+    ef_agent_config config = describe(options, identity, scratch, provision);
     ef_agent *agent = memory != NULL && scratch != NULL ? ef_agent_start(memory, size, &config, &board->hal) : NULL;
     if (agent == NULL) {
         panic("the agent does not start");
@@ -114,7 +118,16 @@ static int live(px_board *board, const px_options *options, const px_identity *i
     session_finish(&board->session);
     free(memory);
     free(scratch);
+    free(provision);
     return status;
+}
+
+static bool open_stream(px_board *board, const px_options *options, const px_identity *identity) {
+    const px_server servers[EF_PEER_COUNT] = {
+        [EF_PEER_MODEL_REGISTRY] = {&options->registry, options->registry_name, "registry"},
+        [EF_PEER_DEVICE_REGISTRY] = {&options->device_registry, options->device_registry_name, "device registry"},
+    };
+    return stream_prepare(&board->stream, servers, identity);
 }
 
 int main(int count, char **arguments) {
@@ -128,7 +141,7 @@ int main(int count, char **arguments) {
     if (psa_crypto_init() != PSA_SUCCESS) {
         panic("the crypto provider does not start");
     }
-    if (!identity_load(&identity, options.identity) ||
+    if (!identity_load(&identity, options.identity, options.device_id, options.claim) ||
         !flash_open(&board.flash, options.state, ef_agent_flash_bytes(options.slot_bytes))) {
         return STATUS_USAGE;
     }
@@ -136,11 +149,11 @@ int main(int count, char **arguments) {
     int stop_end = watch_signals();
     say(LEVEL_INFO, "%s, a virtual %s with firmware %s", identity.device_id, options.device_class,
         options.firmware_version);
-    if (stop_end >= 0 && stream_prepare(&board.stream, &options.registry, options.registry_name, &identity)) {
+    if (stop_end >= 0 && open_stream(&board, &options, &identity)) {
         if (!inference_open(&board.inference, &options)) {
             panic("no model runtime");
         }
-        board_wire(&board, &options);
+        board_wire(&board, &options, &identity);
         status = live(&board, &options, &identity, stop_end);
         inference_close(&board.inference);
     }

@@ -17,9 +17,14 @@ static const char usage[] =
     "\n"
     "A virtual ESP32: the fleet's firmware core on this machine.\n"
     "\n"
-    "  --identity DIR             ca.crt, device.crt, device.key and keys.json, as provisioning writes them\n"
+    "  --identity DIR             ca.crt, device.crt, device.key and keys.json, as provisioning writes them; with a\n"
+    "                             claim, ca.crt is enough\n"
     "  --state DIR                the board's flash; made at the first start\n"
     "  --registry-name NAME       what the registry's certificate must prove (default: its HOST)\n"
+    "  --device-registry HOST:PORT  asked for leave to work, and for a certificate if there is a claim\n"
+    "  --device-registry-name NAME  what its certificate must prove (default: its HOST)\n"
+    "  --claim FILE               the one-time token that a certificate is given for\n"
+    "  --device-id ID             who this is, while there is no certificate to say so\n"
     "  --inference-socket PATH    of `python -m edgefleet_tflm serve`\n"
     "  --inference-command TEXT   or a command that speaks its protocol, such as `python -m edgefleet_tflm child`\n"
     "  --class NAME               device class (default: esp32)\n"
@@ -38,6 +43,10 @@ enum {
     OPTION_BROKER,
     OPTION_REGISTRY,
     OPTION_REGISTRY_NAME,
+    OPTION_DEVICE_REGISTRY,
+    OPTION_DEVICE_REGISTRY_NAME,
+    OPTION_CLAIM,
+    OPTION_DEVICE_ID,
     OPTION_CLASS,
     OPTION_FIRMWARE_VERSION,
     OPTION_SLOT_BYTES,
@@ -55,6 +64,10 @@ static const struct option table[] = {
     {"broker", required_argument, NULL, OPTION_BROKER},
     {"registry", required_argument, NULL, OPTION_REGISTRY},
     {"registry-name", required_argument, NULL, OPTION_REGISTRY_NAME},
+    {"device-registry", required_argument, NULL, OPTION_DEVICE_REGISTRY},
+    {"device-registry-name", required_argument, NULL, OPTION_DEVICE_REGISTRY_NAME},
+    {"claim", required_argument, NULL, OPTION_CLAIM},
+    {"device-id", required_argument, NULL, OPTION_DEVICE_ID},
     {"class", required_argument, NULL, OPTION_CLASS},
     {"firmware-version", required_argument, NULL, OPTION_FIRMWARE_VERSION},
     {"slot-bytes", required_argument, NULL, OPTION_SLOT_BYTES},
@@ -133,6 +146,24 @@ static bool read_matching(const char **out, const char *name, ef_pattern pattern
     return true;
 }
 
+/* What a device that is not born yet needs. */
+static bool read_birth_option(px_options *options, int which, char *text) {
+    switch (which) {
+    case OPTION_DEVICE_REGISTRY:
+        return read_endpoint(&options->device_registry, "device-registry", text);
+    case OPTION_DEVICE_REGISTRY_NAME:
+        options->device_registry_name = text;
+        return true;
+    case OPTION_CLAIM:
+        options->claim = text;
+        return true;
+    case OPTION_DEVICE_ID:
+        return read_matching(&options->device_id, "device-id", EF_PATTERN_DNS_LABEL, text);
+    default: /* getopt_long has said it */
+        return false;
+    }
+}
+
 static bool read_option(px_options *options, int which, char *text) {
     switch (which) {
     case OPTION_IDENTITY:
@@ -166,8 +197,8 @@ static bool read_option(px_options *options, int which, char *text) {
     case OPTION_INFERENCE_COMMAND:
         options->inference_command = text;
         return true;
-    default: /* getopt_long has said it */
-        return false;
+    default:
+        return read_birth_option(options, which, text);
     }
 }
 
@@ -190,8 +221,15 @@ static bool check(px_options *options) {
         say(LEVEL_ERROR, "--slot-bytes: a multiple of %u up to 256 MiB", EF_FLASH_SECTOR);
         return false;
     }
+    if (options->claim != NULL && options->device_registry.host[0] == '\0') {
+        say(LEVEL_ERROR, "--claim needs a --device-registry to show it to");
+        return false;
+    }
     if (options->registry_name == NULL) {
         options->registry_name = options->registry.host;
+    }
+    if (options->device_registry_name == NULL) {
+        options->device_registry_name = options->device_registry.host;
     }
     return true;
 }

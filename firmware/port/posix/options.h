@@ -20,6 +20,10 @@ typedef struct {
     px_endpoint broker;
     px_endpoint registry;
     const char *registry_name;
+    px_endpoint device_registry; /* no host: there is none */
+    const char *device_registry_name;
+    const char *claim;
+    const char *device_id;
     const char *device_class;
     const char *firmware_version;
     uint32_t ram_bytes;

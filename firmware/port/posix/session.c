@@ -194,13 +194,16 @@ struct pollfd session_wish(const px_session *session) {
 int session_patience(const px_session *session) {
     uint64_t now = now_ms();
     uint64_t due = session->client != NULL ? session->upkeep : session->deadline;
+    if (session->client == NULL && !session->identity->has_certificate) {
+        return -1; /* nobody to be, yet */
+    }
     return due <= now ? 0 : (int)(due - now);
 }
 
 void session_work(px_session *session, short events) {
     int result = MOSQ_ERR_SUCCESS;
     if (session->client == NULL) {
-        if (now_ms() >= session->deadline) {
+        if (session->identity->has_certificate && now_ms() >= session->deadline) {
             connect_now(session);
         }
         return;

@@ -1,4 +1,5 @@
-/* The MQTT session: libmosquitto, MQTT 5, the device's certificate, clean start, reconnecting for ever. */
+/* The MQTT session: libmosquitto, MQTT 5, the device's certificate as soon as there is one, clean start, reconnecting for
+ * ever. */
 #ifndef EDGEFLEET_POSIX_SESSION_H
 #define EDGEFLEET_POSIX_SESSION_H
 
@@ -35,7 +36,7 @@ void session_finish(px_session *session);
 /* What to poll for; `fd` is negative between connections. */
 struct pollfd session_wish(const px_session *session);
 
-/* Milliseconds until session_work has something to do without being asked. */
+/* Milliseconds until session_work has something to do without being asked; -1 while there is no certificate. */
 int session_patience(const px_session *session);
 
 /* Connects, reads, writes, and tells the agent what happened; never called by the agent. */

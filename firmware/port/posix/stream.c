@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mbedtls/error.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,60 +18,62 @@ static const int ciphersuites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA2
                                    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
                                    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, 0};
 
-static bool is_done(int result, const char *what) {
+/* A line about the server of this connection. */
+__attribute__((format(printf, 3, 4))) static void complain(const px_stream *stream, px_level level, const char *format,
+                                                           ...) {
+    char text[400];
+    const px_server *server = stream->server;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    say(level, "%s: %s:%s%s", server->what, server->endpoint->host, server->endpoint->port, text);
+}
+
+static bool is_done(const px_stream *stream, int result, const char *what) {
     char text[128];
     if (result == 0) {
         return true;
     }
     mbedtls_strerror(result, text, sizeof text);
-    say(LEVEL_ERROR, "registry: %s: %s", what, text);
+    say(LEVEL_ERROR, "%s: %s: %s", stream->server->what, what, text);
     return false;
 }
 
-static bool configure(px_stream *stream) {
-    mbedtls_ssl_config *settings = &stream->settings;
-    if (!is_done(mbedtls_ssl_config_defaults(settings, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
-                                             MBEDTLS_SSL_PRESET_DEFAULT),
-                 "settings")) {
-        return false;
-    }
-    mbedtls_ssl_conf_authmode(settings, MBEDTLS_SSL_VERIFY_REQUIRED);
-    mbedtls_ssl_conf_min_version(settings, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-    mbedtls_ssl_conf_ciphersuites(settings, ciphersuites);
-    mbedtls_ssl_conf_ca_chain(settings, &stream->ca, NULL);
-    mbedtls_ssl_conf_rng(settings, mbedtls_ctr_drbg_random, &stream->random);
-    return is_done(mbedtls_ssl_conf_own_cert(settings, &stream->certificate, &stream->key), "certificate");
-}
-
-bool stream_prepare(px_stream *stream, const px_endpoint *server, const char *name, const px_identity *identity) {
-    memset(stream, 0, sizeof *stream);
-    stream->server = server;
-    stream->name = name;
-    mbedtls_entropy_init(&stream->entropy);
-    mbedtls_ctr_drbg_init(&stream->random);
+static void init_connection(px_stream *stream) {
     mbedtls_x509_crt_init(&stream->ca);
     mbedtls_x509_crt_init(&stream->certificate);
     mbedtls_pk_init(&stream->key);
     mbedtls_ssl_config_init(&stream->settings);
     mbedtls_ssl_init(&stream->tls);
     mbedtls_net_init(&stream->socket);
-    return is_done(mbedtls_ctr_drbg_seed(&stream->random, mbedtls_entropy_func, &stream->entropy,
-                                         (const unsigned char *)identity->device_id, strlen(identity->device_id)),
-                   "randomness") &&
-           is_done(mbedtls_x509_crt_parse_file(&stream->ca, identity->ca_path), identity->ca_path) &&
-           is_done(mbedtls_x509_crt_parse_file(&stream->certificate, identity->certificate_path),
-                   identity->certificate_path) &&
-           is_done(mbedtls_pk_parse_keyfile(&stream->key, identity->key_path, NULL), identity->key_path) &&
-           configure(stream);
 }
 
-void stream_finish(px_stream *stream) {
-    stream_close(stream);
+static void free_connection(px_stream *stream) {
+    mbedtls_net_free(&stream->socket);
     mbedtls_ssl_free(&stream->tls);
     mbedtls_ssl_config_free(&stream->settings);
     mbedtls_pk_free(&stream->key);
     mbedtls_x509_crt_free(&stream->certificate);
     mbedtls_x509_crt_free(&stream->ca);
+}
+
+bool stream_prepare(px_stream *stream, const px_server servers[EF_PEER_COUNT], const px_identity *identity) {
+    memset(stream, 0, sizeof *stream);
+    memcpy(stream->servers, servers, sizeof stream->servers);
+    stream->server = &stream->servers[EF_PEER_MODEL_REGISTRY];
+    stream->identity = identity;
+    init_connection(stream);
+    mbedtls_entropy_init(&stream->entropy);
+    mbedtls_ctr_drbg_init(&stream->random);
+    return is_done(stream,
+                   mbedtls_ctr_drbg_seed(&stream->random, mbedtls_entropy_func, &stream->entropy,
+                                         (const unsigned char *)identity->device_id, strlen(identity->device_id)),
+                   "randomness");
+}
+
+void stream_finish(px_stream *stream) {
+    stream_close(stream);
     mbedtls_ctr_drbg_free(&stream->random);
     mbedtls_entropy_free(&stream->entropy);
 }
@@ -79,9 +82,8 @@ void stream_close(px_stream *stream) {
     if (stream->state == STREAM_OPEN) {
         mbedtls_ssl_close_notify(&stream->tls); /* one try: a peer that does not read it misses nothing */
     }
-    mbedtls_ssl_free(&stream->tls);
-    mbedtls_ssl_init(&stream->tls);
-    mbedtls_net_free(&stream->socket);
+    free_connection(stream);
+    init_connection(stream);
     if (stream->addresses != NULL) {
         freeaddrinfo(stream->addresses);
     }
@@ -89,6 +91,37 @@ void stream_close(px_stream *stream) {
     stream->next = NULL;
     stream->wanted = 0;
     stream->state = STREAM_CLOSED;
+}
+
+/* What this device proves itself with. Before it has a certificate, its claim does that, to the device registry. */
+static bool show_certificate(px_stream *stream) {
+    const px_identity *who = stream->identity;
+    if (!who->has_certificate) {
+        return stream->server == &stream->servers[EF_PEER_DEVICE_REGISTRY];
+    }
+    return is_done(stream, mbedtls_x509_crt_parse_file(&stream->certificate, who->certificate_path),
+                   who->certificate_path) &&
+           is_done(stream, mbedtls_pk_parse_keyfile(&stream->key, who->key_path, NULL), who->key_path) &&
+           is_done(stream, mbedtls_ssl_conf_own_cert(&stream->settings, &stream->certificate, &stream->key),
+                   "certificate");
+}
+
+static bool configure(px_stream *stream) {
+    mbedtls_ssl_config *settings = &stream->settings;
+    const char *ca = stream->identity->ca_path;
+    if (!is_done(stream,
+                 mbedtls_ssl_config_defaults(settings, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                             MBEDTLS_SSL_PRESET_DEFAULT),
+                 "settings") ||
+        !is_done(stream, mbedtls_x509_crt_parse_file(&stream->ca, ca), ca)) {
+        return false;
+    }
+    mbedtls_ssl_conf_authmode(settings, MBEDTLS_SSL_VERIFY_REQUIRED);
+    mbedtls_ssl_conf_min_version(settings, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+    mbedtls_ssl_conf_ciphersuites(settings, ciphersuites);
+    mbedtls_ssl_conf_ca_chain(settings, &stream->ca, NULL);
+    mbedtls_ssl_conf_rng(settings, mbedtls_ctr_drbg_random, &stream->random);
+    return show_certificate(stream);
 }
 
 static ef_io give_up(px_stream *stream) {
@@ -99,8 +132,7 @@ static ef_io give_up(px_stream *stream) {
 /* The server is not ready: waits for it, as long as there is patience. */
 static ef_io wait_for(px_stream *stream, short events) {
     if (now_ms() >= stream->deadline) {
-        say(LEVEL_WARNING, "registry: %s:%s says nothing for %u s", stream->server->host, stream->server->port,
-            PATIENCE_MS / 1000u);
+        complain(stream, LEVEL_WARNING, " says nothing for %u s", PATIENCE_MS / 1000u);
         return give_up(stream);
     }
     stream->wanted = events;
@@ -115,10 +147,10 @@ static void note_progress(px_stream *stream) {
 /* Blocks for as long as the system's resolver takes, as lwIP's does on a board. */
 static bool resolve(px_stream *stream) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    int result = getaddrinfo(stream->server->host, stream->server->port, &hints, &stream->addresses);
+    int result = getaddrinfo(stream->server->endpoint->host, stream->server->endpoint->port, &hints, &stream->addresses);
     if (result != 0) {
         stream->addresses = NULL;
-        say(LEVEL_WARNING, "registry: %s: %s", stream->server->host, gai_strerror(result));
+        complain(stream, LEVEL_WARNING, ": %s", gai_strerror(result));
         return false;
     }
     stream->next = stream->addresses;
@@ -145,7 +177,7 @@ static bool connect_next(px_stream *stream) {
         close(descriptor);
     }
     if (error != 0) {
-        say(LEVEL_WARNING, "registry: %s:%s: %s", stream->server->host, stream->server->port, strerror(error));
+        complain(stream, LEVEL_WARNING, ": %s", strerror(error));
     }
     return false;
 }
@@ -153,8 +185,8 @@ static bool connect_next(px_stream *stream) {
 static bool start_handshake(px_stream *stream) {
     stream->state = STREAM_SHAKING_HANDS;
     mbedtls_ssl_set_bio(&stream->tls, &stream->socket, mbedtls_net_send, mbedtls_net_recv, NULL);
-    return is_done(mbedtls_ssl_setup(&stream->tls, &stream->settings), "settings") &&
-           is_done(mbedtls_ssl_set_hostname(&stream->tls, stream->name), stream->name);
+    return configure(stream) && is_done(stream, mbedtls_ssl_setup(&stream->tls, &stream->settings), "settings") &&
+           is_done(stream, mbedtls_ssl_set_hostname(&stream->tls, stream->server->name), stream->server->name);
 }
 
 static ef_io finish_connecting(px_stream *stream) {
@@ -165,7 +197,7 @@ static ef_io finish_connecting(px_stream *stream) {
         return wait_for(stream, POLLOUT);
     }
     if (getsockopt(stream->socket.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-        say(LEVEL_WARNING, "registry: %s:%s: %s", stream->server->host, stream->server->port, strerror(error));
+        complain(stream, LEVEL_WARNING, ": %s", strerror(error));
         mbedtls_net_free(&stream->socket);
         return connect_next(stream) ? wait_for(stream, POLLOUT) : give_up(stream);
     }
@@ -178,12 +210,11 @@ static void say_why(px_stream *stream, int result) {
     uint32_t faults = mbedtls_ssl_get_verify_result(&stream->tls);
     if (result == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && faults != 0 && faults != UINT32_MAX) {
         mbedtls_x509_crt_verify_info(text, sizeof text, "", faults);
-        say(LEVEL_ERROR, "registry: %s:%s is not %s of this fleet: %s", stream->server->host, stream->server->port,
-            stream->name, text);
+        complain(stream, LEVEL_ERROR, " is not %s of this fleet: %s", stream->server->name, text);
         return;
     }
     mbedtls_strerror(result, text, sizeof text);
-    say(LEVEL_WARNING, "registry: %s:%s: %s", stream->server->host, stream->server->port, text);
+    complain(stream, LEVEL_WARNING, ": %s", text);
 }
 
 /* What a call of Mbed TLS that did not do its work means. */
@@ -202,8 +233,9 @@ static ef_io judge(px_stream *stream, int result) {
     }
 }
 
-ef_io stream_open(px_stream *stream) {
+ef_io stream_open(px_stream *stream, ef_peer peer) {
     if (stream->state == STREAM_CLOSED) {
+        stream->server = &stream->servers[peer];
         note_progress(stream);
         if (!resolve(stream) || !connect_next(stream)) {
             return give_up(stream);

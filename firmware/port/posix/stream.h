@@ -1,4 +1,4 @@
-/* The TLS connection to the model registry: Mbed TLS 2.28, TLS 1.2, the device's certificate, never blocking. */
+/* The TLS connection to a registry, one at a time: Mbed TLS 2.28, TLS 1.2, the device's certificate, never blocking. */
 #ifndef EDGEFLEET_POSIX_STREAM_H
 #define EDGEFLEET_POSIX_STREAM_H
 
@@ -15,11 +15,20 @@
 
 typedef enum { STREAM_CLOSED, STREAM_CONNECTING, STREAM_SHAKING_HANDS, STREAM_OPEN } stream_state;
 
+/* A server that the device knows. */
 typedef struct {
-    const px_endpoint *server;
-    const char *name; /* that the server's certificate must prove */
+    const px_endpoint *endpoint; /* its host is empty where there is no such server */
+    const char *name;            /* that the server's certificate must prove */
+    const char *what;            /* in the log */
+} px_server;
+
+typedef struct {
+    px_server servers[EF_PEER_COUNT];
+    const px_server *server; /* the one of this connection */
+    const px_identity *identity;
     mbedtls_entropy_context entropy;
     mbedtls_ctr_drbg_context random;
+    /* Of this connection: read from the identity's files, which a registry may have changed since the last one. */
     mbedtls_x509_crt ca;
     mbedtls_x509_crt certificate;
     mbedtls_pk_context key;
@@ -33,13 +42,14 @@ typedef struct {
     uint64_t deadline; /* for the next byte */
 } px_stream;
 
-/* Reads certificate and key; false, and has said why. `stream_finish` frees in any case. */
-bool stream_prepare(px_stream *stream, const px_endpoint *server, const char *name, const px_identity *identity);
+/* False, and has said why, without randomness. `stream_finish` frees in any case. */
+bool stream_prepare(px_stream *stream, const px_server servers[EF_PEER_COUNT], const px_identity *identity);
 
 void stream_finish(px_stream *stream);
 
-/* The HAL's four calls. A server that says nothing for ten seconds is given up. */
-ef_io stream_open(px_stream *stream);
+/* The HAL's four calls. A server that says nothing for ten seconds is given up; the model registry hears nothing from a
+ * device without a certificate. */
+ef_io stream_open(px_stream *stream, ef_peer peer);
 ef_io stream_read(px_stream *stream, uint8_t *out, size_t capacity, size_t *got);
 ef_io stream_write(px_stream *stream, const uint8_t *bytes, size_t length, size_t *put);
 void stream_close(px_stream *stream);
