@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from cryptography.hazmat.primitives.asymmetric import ec
+
 _A_DAY: Final = timedelta(days=1)
 
 
@@ -54,6 +56,11 @@ class Authority:
     def pem(self) -> bytes:
         """The CA's certificate."""
         return self._authority.pair.certificate
+
+    @property
+    def key(self) -> ec.EllipticCurvePrivateKey:
+        """The CA's key, for whoever signs what `issue` does not."""
+        return authority.read_key(self._authority.pair.key)
 
     def issue(
         self,

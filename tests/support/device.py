@@ -77,10 +77,14 @@ class Device:
         self.identity = folder / "identity"
         self.state = folder / "state"
         self.log = folder / "device.log"
-        authority.issue(device_id, self.identity, stem="device")
-        (self.identity / "keys.json").write_bytes(encode(keys))
+        self._provision(authority, keys)
         self.options = {"identity": self.identity, "state": self.state, **options}
         self.process: subprocess.Popen[bytes] | None = None
+
+    def _provision(self, authority: Authority, keys: KeyBundle) -> None:
+        """Write the whole identity, as `edgefleet device provision` does."""
+        authority.issue(self.device_id, self.identity, stem="device")
+        (self.identity / "keys.json").write_bytes(encode(keys))
 
     def __enter__(self) -> Self:
         self.start()
@@ -132,6 +136,10 @@ class Device:
     def await_said(self, text: str) -> None:
         """Wait until the log has a text."""
         self._await(lambda: text in self.said(), text)
+
+    def await_condition(self, happened: Callable[[], bool], what: str) -> None:
+        """Wait until something outside of it has happened, while it runs."""
+        self._await(happened, what)
 
     def slot(self, which: str, length: int) -> bytes:
         """The first bytes of a slot's model part, as they lie in flash."""

@@ -1,5 +1,7 @@
 /* How a board comes by its certificate: a key of its own, a request signed with it, and what came back for that. */
+#include <mbedtls/asn1write.h>
 #include <mbedtls/ecp.h>
+#include <mbedtls/pem.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/x509_csr.h>
 #include <psa/crypto.h>
@@ -8,6 +10,8 @@
 
 #include "identity.h"
 #include "log.h"
+
+enum { SEQUENCE = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE };
 
 static int fill_random(void *context, unsigned char *out, size_t length) {
     (void)context;
@@ -54,6 +58,69 @@ static bool read_key(const px_identity *identity, mbedtls_pk_context *key) {
     return true;
 }
 
+/* The three parts of a PKCS#10 request, each with its tag, but the algorithm's OID alone. */
+typedef struct {
+    mbedtls_asn1_buf subject;
+    mbedtls_asn1_buf algorithm;
+    mbedtls_asn1_buf signature;
+} request_parts;
+
+static int take_apart(unsigned char *at, const unsigned char *end, request_parts *parts) {
+    size_t length = 0;
+    int result = mbedtls_asn1_get_tag(&at, end, &length, SEQUENCE);
+    parts->subject.p = at;
+    if (result == 0 && (result = mbedtls_asn1_get_tag(&at, end, &length, SEQUENCE)) == 0) {
+        at += length;
+        parts->subject.len = (size_t)(at - parts->subject.p);
+        result = mbedtls_asn1_get_tag(&at, end, &length, SEQUENCE);
+    }
+    if (result != 0) {
+        return result;
+    }
+    parts->signature.p = at + length;
+    parts->signature.len = (size_t)(end - parts->signature.p);
+    result = mbedtls_asn1_get_tag(&at, end, &parts->algorithm.len, MBEDTLS_ASN1_OID);
+    parts->algorithm.p = at;
+    return result;
+}
+
+static bool wrote(int result) {
+    return result >= 0;
+}
+
+/* Writes the parts to the end of `out`; returns how many bytes, 0 when they do not fit. */
+static size_t put_together(const request_parts *parts, unsigned char *out, size_t capacity) {
+    unsigned char *end = out + capacity;
+    unsigned char *at = end;
+    bool good = wrote(mbedtls_asn1_write_raw_buffer(&at, out, parts->signature.p, parts->signature.len));
+    const unsigned char *behind = at;
+    good = good &&
+           wrote(mbedtls_asn1_write_oid(&at, out, (const char *)parts->algorithm.p, parts->algorithm.len)) &&
+           wrote(mbedtls_asn1_write_len(&at, out, (size_t)(behind - at))) &&
+           wrote(mbedtls_asn1_write_tag(&at, out, SEQUENCE)) &&
+           wrote(mbedtls_asn1_write_raw_buffer(&at, out, parts->subject.p, parts->subject.len)) &&
+           wrote(mbedtls_asn1_write_len(&at, out, (size_t)(end - at))) &&
+           wrote(mbedtls_asn1_write_tag(&at, out, SEQUENCE));
+    return good ? (size_t)(end - at) : 0;
+}
+
+/* Mbed TLS 2.28 gives ECDSA's algorithm a NULL parameter, which RFC 5758 forbids and a strict registry refuses. The
+ * signature does not cover it, so that it can be left out. */
+static int write_pem(mbedtls_x509write_csr *request, char *pem, size_t capacity) {
+    unsigned char der[1024];
+    unsigned char good[1024];
+    size_t length = 0;
+    request_parts parts;
+    int count = mbedtls_x509write_csr_der(request, der, sizeof der, fill_random, NULL);
+    int result = count < 0 ? count : take_apart(der + sizeof der - (size_t)count, der + sizeof der, &parts);
+    if (result != 0) {
+        return result;
+    }
+    size_t whole = put_together(&parts, good, sizeof good);
+    return mbedtls_pem_write_buffer("-----BEGIN CERTIFICATE REQUEST-----\n", "-----END CERTIFICATE REQUEST-----\n",
+                                    good + sizeof good - whole, whole, (unsigned char *)pem, capacity, &length);
+}
+
 static bool write_request(const px_identity *identity, mbedtls_pk_context *key, char *pem, size_t capacity) {
     char subject[EF_DEVICE_ID_MAX + 8];
     mbedtls_x509write_csr request;
@@ -62,8 +129,7 @@ static bool write_request(const px_identity *identity, mbedtls_pk_context *key, 
     mbedtls_x509write_csr_set_md_alg(&request, MBEDTLS_MD_SHA256);
     mbedtls_x509write_csr_set_key(&request, key);
     bool good = identity_is_done(mbedtls_x509write_csr_set_subject_name(&request, subject), "request") &&
-                identity_is_done(mbedtls_x509write_csr_pem(&request, (unsigned char *)pem, capacity, fill_random, NULL),
-                                 "request");
+                identity_is_done(write_pem(&request, pem, capacity), "request");
     mbedtls_x509write_csr_free(&request);
     return good;
 }
