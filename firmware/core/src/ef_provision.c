@@ -5,7 +5,7 @@
 #include "edgefleet/pattern.h"
 #include "ef_keys.h"
 
-enum { WAIT_MS = 20, LOOK_MS = 1000, CLAIM_CHARS = 64, RETRY_AFTER_MAX_S = 86400 };
+enum { WAIT_MS = 20, LOOK_MS = 1000, CLAIM_CHARS = 64 };
 
 const ef_provision_transition ef_provision_transitions[] = {
     {EF_PROVISION_CLAIM, EF_PROVISION_NEXT, EF_PROVISION_ASK},
@@ -75,9 +75,9 @@ static ef_provision_event back_off_longest(ef_provision *provision, const char *
     return back_off(provision, note);
 }
 
-/* When the peer wants to be asked again, and not by all at that moment. */
+/* When the peer wants to be asked again, and not by all at that moment; contract and parser know a day at most. */
 static uint64_t told_ms(const ef_provision *provision, uint32_t seconds) {
-    uint32_t pause = (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000u;
+    uint32_t pause = seconds * 1000u;
     return now_ms(provision) + pause + random_below(provision, pause / 4);
 }
 

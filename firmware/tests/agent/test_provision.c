@@ -5,7 +5,7 @@
 #include "ef_keys.h"
 #include "newborn.h"
 
-enum { MINUTE_MS = 60000, DAY_MS = 86400000 };
+enum { MINUTE_MS = 60000 };
 
 static void begin(newborn *n, const test_setting *setting) {
     newborn_make(n, setting);
