@@ -1,8 +1,8 @@
 """A device registry for tests: it binds claims to keys, signs what they ask for, and lets devices in or not.
 
-Part F (`workloads/device_registry`) replaces it behind the same two routes and with the same rules; docs/provisioning.md has
-them. This one is real where a device can tell: HTTPS on a socket, the fleet's own CA, certificates over the device's CSR,
-mutual TLS for the second route. It keeps nothing on disk, limits no rates, and misbehaves to order.
+Part F (`workloads/device_registry`) replaces it behind the same two routes and with the same rules, which are in
+docs/provisioning.md. This one is real where a device can tell: HTTPS on a socket, the fleet's own CA, certificates over
+the device's CSR, mutual TLS for the second route. It keeps nothing on disk, limits no rates, and misbehaves to order.
 
 with DeviceRegistry(tmp_path, authority=authority, keys=bundle) as registry:
     claim = registry.enrol("press-07")

@@ -122,6 +122,7 @@ static unsigned confirm(enrolment_double *registry, char *body, size_t capacity)
     if (!registry->mutual) {
         return 401;
     }
+    registry->let_in += registry->activates ? 1 : 0;
     if (registry->retry_after_seconds > 0 && !registry->activates) {
         (void)snprintf(after, sizeof after, ",\"retryAfterSeconds\":%u", registry->retry_after_seconds);
     }

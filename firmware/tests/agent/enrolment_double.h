@@ -48,6 +48,7 @@ typedef struct {
     unsigned key; /* bound to the claim; 0: the claim is not used */
     unsigned issued;
     unsigned refused;
+    unsigned let_in; /* answers that it may work */
     /* What was seen. */
     unsigned opened;
     uint64_t opened_ms; /* last */

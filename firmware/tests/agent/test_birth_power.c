@@ -1,7 +1,7 @@
 /* Power that fails at everything that provisioning does: flash, key, certificate and network.
  *
  * After each cut the device boots and is born all the same: one key, the claim bound to it, a certificate for it, the
- * fleet's keys, and a command obeyed. */
+ * fleet's keys, the registry's word that it may work, and a command obeyed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +54,7 @@ static bench_end live(newborn *n, uint64_t cut) {
 static bool is_born(newborn *n) {
     return newborn_boot(n) == BENCH_RAN && n->b.agent != NULL && newborn_grow_up(n, 6 * MINUTE_MS) &&
            n->identity.keys_made == 1 && n->registry.key == n->identity.key && n->registry.refused == 0 &&
+           n->registry.let_in > 0 &&
            n->identity.refused == 0 && n->b.broken == 0 && n->registry.broken == 0 &&
            bench_send(&n->b, "first") == BENCH_RAN && bench_settle(&n->b) == BENCH_RAN &&
            strcmp(bench_said(&n->b, "phase"), "Confirmed") == 0 && bench_runs_what_it_says(&n->b);

@@ -1,4 +1,4 @@
-"""A device is born: with a claim and the fleet's CA certificate alone it becomes one of the fleet, or it does nothing."""
+"""A device is born: with a claim and the fleet's CA certificate it becomes one of the fleet, or it does nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Newborn(Board):
         ways = {"device-registry": registry.address, "claim": self.claim, "device-id": device_id}
         super().__init__(folder, device_id, platform, link, **ways, **options)
 
-    def _provision(self, authority: Authority, keys: KeyBundle) -> None:
+    def _provision(self, authority: Authority, keys: KeyBundle) -> None:  # noqa: ARG002 - the registry has them
         self.identity.mkdir(parents=True)
         (self.identity / "ca.crt").write_bytes(authority.pem)
         self.claim.write_text(f"{self.registry.enrol(self.device_id)}\n")
@@ -69,7 +69,8 @@ class Newborn(Board):
         return report
 
 
-Making = Callable[..., Newborn] if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    Making = Callable[..., Newborn]
 
 
 @pytest.fixture(scope="module")
@@ -341,7 +342,7 @@ def test_a_wrong_option_is_named(make_newborn: Making, changes: dict[str, Any], 
     assert said in board.said()
 
 
-def test_a_certificate_for_another_name_is_no_start(make_newborn: Making, registry: DeviceRegistry) -> None:
+def test_a_certificate_for_another_name_is_no_start(make_newborn: Making) -> None:
     board = make_newborn()
     board.start()
     board.waits("waits to be activated")
@@ -380,7 +381,19 @@ def make_question(claim: str, device_id: str = "press-07", **changes: Any) -> by
 
 @pytest.mark.parametrize(
     "device_id",
-    ["", "press-07\n", "press-07\r\nX: y", "press-07\x00", "../press-07", "press/07", "PRESS", "präss", "a" * 64, "-a", "#"],
+    [
+        "",
+        "press-07\n",
+        "press-07\r\nX: y",
+        "press-07\x00",
+        "../press-07",
+        "press/07",
+        "PRESS",
+        "präss",
+        "a" * 64,
+        "-a",
+        "#",
+    ],
 )
 def test_garbage_in_an_id_is_refused(registry: DeviceRegistry, device_id: str) -> None:
     claim = registry.enrol("press-07")
@@ -449,7 +462,9 @@ def test_only_documents_on_the_two_routes(registry: DeviceRegistry) -> None:
     claim = registry.enrol("press-07")
     assert registry.ask("/", make_question(claim))[0] == 404
     assert registry.ask(f"{PROVISION_PATH}/../x", make_question(claim))[0] == 404
-    assert registry.ask(PROVISION_PATH, b"device_id=press-07", content_type="application/x-www-form-urlencoded")[0] == 415
+    assert (
+        registry.ask(PROVISION_PATH, b"device_id=press-07", content_type="application/x-www-form-urlencoded")[0] == 415
+    )
     assert registry.ask(PROVISION_PATH, b"{}" + b" " * 4096)[0] == 413
     assert registry.ask(PROVISION_PATH, b"")[0] == 400
     assert registry.issued == []

@@ -1,25 +1,10 @@
 """Each bug is seeded into a copy of the firmware, and the device test that is there for it must fail."""
 
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from support.agent_core import UPDATES, build_agent_check, run_agent_check
-from support.contract_core import FIRMWARE
-
-
-@dataclass(frozen=True)
-class Bug:
-    """A mistake and the test that finds it."""
-
-    name: str
-    file: str
-    good: str
-    bad: str
-    test: str
-
+from support.seeded_bugs import Bug, find_bug
 
 BUGS = (
     Bug(
@@ -280,26 +265,7 @@ BUGS = (
     ),
 )
 
-# Bounds and signs of a bug are not the point, so warnings and sanitizers are off.
-_PLAIN = ("SANITIZE=", "WARNINGS=-w")
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built copy of the firmware, so that a seeded bug compiles one file."""
-    folder = tmp_path_factory.mktemp("pristine")
-    shutil.copytree(FIRMWARE, folder / "firmware", ignore=shutil.ignore_patterns("build"))
-    build_agent_check(folder / "firmware", folder / "build", _PLAIN)
-    return folder
-
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_seeded_bug_is_found(bug: Bug, tmp_path: Path, pristine: Path) -> None:
-    assert run_agent_check(pristine / "build" / "agent_check", UPDATES, bug.test).returncode == 0
-    shutil.copytree(pristine, tmp_path / "bug")
-    source = tmp_path / "bug" / "firmware" / "core" / "src" / bug.file
-    text = source.read_text()
-    assert text.count(bug.good) == 1, "the seeded bug no longer fits the source"
-    source.write_text(text.replace(bug.good, bug.bad))
-    program = build_agent_check(tmp_path / "bug" / "firmware", tmp_path / "bug" / "build", _PLAIN)
-    assert run_agent_check(program, UPDATES, bug.test).returncode != 0
+    find_bug(bug, pristine, tmp_path)
