@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "context.h"
+#include "ef_provision.h"
 #include "ef_update.h"
 
 typedef struct {
@@ -40,6 +41,18 @@ static int print_diagram(void) {
     for (size_t i = 0; i < ef_transition_count; i++) {
         const ef_transition *each = &ef_transitions[i];
         printf("    %s --> %s: %s\n", ef_step_names[each->from], ef_step_names[each->to], ef_event_names[each->event]);
+    }
+    return 0;
+}
+
+/* The table of a birth, as docs/provisioning.md draws it. */
+static int print_birth_diagram(void) {
+    printf("stateDiagram-v2\n    [*] --> Claim: no certificate\n    [*] --> Confirm: a certificate\n"
+           "    [*] --> Rest: activated before\n");
+    for (size_t i = 0; i < ef_provision_transition_count; i++) {
+        const ef_provision_transition *each = &ef_provision_transitions[i];
+        printf("    %s --> %s: %s\n", ef_provision_step_names[each->from], ef_provision_step_names[each->to],
+               ef_provision_event_names[each->event]);
     }
     return 0;
 }
@@ -85,6 +98,9 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--diagram") == 0) {
         return print_diagram();
     }
+    if (argc == 2 && strcmp(argv[1], "--birth-diagram") == 0) {
+        return print_birth_diagram();
+    }
     if (argc == 4 && strcmp(argv[2], "--documents") == 0) {
         setting.documents = fopen(argv[3], "w");
         if (setting.documents == NULL) {
@@ -96,6 +112,7 @@ int main(int argc, char **argv) {
     if (argc == 2 || argc == 3) {
         return run_tests(&setting, argc == 3 ? argv[2] : NULL);
     }
-    fprintf(stderr, "usage: agent_check UPDATES_FOLDER [TEST | --documents FILE] | agent_check --diagram\n");
+    fprintf(stderr, "usage: agent_check UPDATES_FOLDER [TEST | --documents FILE] | agent_check --diagram\n"
+                    "       agent_check --birth-diagram\n");
     return 2;
 }

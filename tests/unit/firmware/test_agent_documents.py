@@ -77,9 +77,10 @@ def test_reports_of_one_boot_are_numbered_without_gaps(reports: list[Reported]) 
             assert after.seq in (before.seq + 1, 0)  # 0: the next test's board
 
 
-def test_the_documentation_draws_the_table() -> None:
-    drawn = run_agent_check(sanitized_agent_check(), "--diagram").stdout
-    text = (ROOT / "docs" / "firmware.md").read_text()
+@pytest.mark.parametrize(("option", "page"), [("--diagram", "firmware.md"), ("--birth-diagram", "provisioning.md")])
+def test_the_documentation_draws_the_table(option: str, page: str) -> None:
+    drawn = run_agent_check(sanitized_agent_check(), option).stdout
+    text = (ROOT / "docs" / page).read_text()
     found = re.search(r"```mermaid\n(.*?)```", text, re.DOTALL)
     assert found is not None
     assert found.group(1) == drawn
