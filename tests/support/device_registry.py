@@ -134,7 +134,7 @@ class DeviceRegistry:
 
     def enrol(self, device_id: str) -> str:
         """Expect a device; return the claim to put on it."""
-        token = secrets.token_urlsafe(24)
+        token = secrets.token_urlsafe(48)  # as long as a claim may be
         self.claims[token] = Claim(device_id)
         return token
 

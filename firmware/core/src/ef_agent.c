@@ -135,7 +135,7 @@ static void run_something(ef_agent *agent) {
 }
 
 bool ef_agent_is_activated(const ef_agent *agent) {
-    return agent->config->provision == NULL || ef_provision_is_done(agent->config->provision);
+    return agent->activated;
 }
 
 /* A command that has not ended goes on where a restart interrupted it, or where activation lets it. */
@@ -166,6 +166,7 @@ ef_agent *ef_agent_start(void *memory, size_t size, const ef_agent_config *confi
     if (config->provision != NULL) {
         ef_provision_start(config->provision, hal, &agent->journal, config->device_id, agent->keys.release_count > 0);
     }
+    agent->activated = config->provision == NULL || ef_provision_is_done(config->provision);
     take_up(agent);
     return agent;
 }
@@ -180,6 +181,7 @@ static uint32_t poll_provision(ef_agent *agent) {
         agent->must_report = true;
     }
     if (ef_provision_is_done(provision)) {
+        agent->activated = true; /* from here on its memory is the caller's again */
         agent->must_subscribe = true;
         take_up(agent);
     }

@@ -70,6 +70,7 @@ struct ef_agent {
     ef_key_bundle keys; /* trusted: the journal's or the configuration's */
     unsigned active; /* EF_SLOT_NONE: no model */
     ef_slot slots[EF_SLOTS];
+    bool activated; /* it may work */
     /* What runs. */
     bool loaded;
     uint32_t arena_used;

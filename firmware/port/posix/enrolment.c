@@ -19,16 +19,22 @@ static int fill_random(void *context, unsigned char *out, size_t length) {
 }
 
 bool identity_claim(const px_identity *identity, char *out, size_t capacity) {
+    char text[128];
     size_t length = 0;
-    if (!file_read(identity->claim_path, (uint8_t *)out, capacity - 1, &length)) {
+    if (!file_read(identity->claim_path, (uint8_t *)text, sizeof text, &length)) {
         return false;
     }
     /* What an editor leaves at the end of a line. */
-    while (length > 0 && (out[length - 1] == '\n' || out[length - 1] == '\r')) {
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) {
         length--;
     }
+    if (length >= capacity || memchr(text, '\0', length) != NULL) {
+        say(LEVEL_ERROR, "identity: %s: too long for a claim, or binary", identity->claim_path);
+        return false;
+    }
+    memcpy(out, text, length);
     out[length] = '\0';
-    return strlen(out) == length;
+    return true;
 }
 
 /* On disk before anybody hears of it: a claim is bound to a key, and there is no second one. */

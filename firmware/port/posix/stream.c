@@ -96,8 +96,8 @@ void stream_close(px_stream *stream) {
 /* What this device proves itself with. Before it has a certificate, its claim does that, to the device registry. */
 static bool show_certificate(px_stream *stream) {
     const px_identity *who = stream->identity;
-    if (!who->has_certificate) {
-        return stream->server == &stream->servers[EF_PEER_DEVICE_REGISTRY];
+    if (!who->has_certificate && stream->server == &stream->servers[EF_PEER_DEVICE_REGISTRY]) {
+        return true;
     }
     return is_done(stream, mbedtls_x509_crt_parse_file(&stream->certificate, who->certificate_path),
                    who->certificate_path) &&

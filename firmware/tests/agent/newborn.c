@@ -143,9 +143,10 @@ bench_end newborn_boot(newborn *n) {
 
 static void poll_once(newborn *n) {
     const ef_provision *provision = n->b.config.provision;
-    ef_provision_step before = provision->step;
+    bool is_born = ef_agent_is_activated(n->b.agent);
+    ef_provision_step before = is_born ? EF_PROVISION_REST : provision->step;
     uint32_t wait = ef_agent_poll(n->b.agent);
-    taken[before][provision->step] = true;
+    taken[before][is_born ? EF_PROVISION_REST : provision->step] = true;
     n->b.now_ms += wait > 0 ? wait : 1;
     connect(n);
 }

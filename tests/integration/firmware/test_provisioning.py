@@ -277,6 +277,15 @@ def test_a_claim_that_comes_later(make_newborn: Making, registry: DeviceRegistry
     board.waits("waits to be activated")
 
 
+@pytest.mark.parametrize("content", [b"", b"\n", b"a" * 65, b"a" * 5000, b"a\nb\n", b"a\x00b", b"two words"])
+def test_a_claim_that_is_none_is_not_shown(make_newborn: Making, registry: DeviceRegistry, content: bytes) -> None:
+    board = make_newborn()
+    board.claim.write_bytes(content)
+    board.start()
+    board.await_said("agent: there is no certificate, and no claim to ask for one")
+    assert registry.requests == []
+
+
 def test_a_claim_is_shown_to_the_fleets_registry_alone(make_newborn: Making, registry: DeviceRegistry) -> None:
     board = make_newborn()
     (board.identity / "ca.crt").write_bytes(Authority().pem)
