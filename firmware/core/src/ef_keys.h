@@ -5,7 +5,8 @@
 #include "edgefleet/agent.h"
 #include "ef_journal.h"
 
-/* The keys that a device trusts: the stored bundle where it is newer than the configuration's, or where that has none. */
+/* The keys that a device trusts: the stored bundle where it is newer than the configuration's, or where that has
+ * none. */
 void ef_keys_choose(ef_key_bundle *keys, const ef_journal *journal, const ef_agent_config *config);
 
 /* Reads the stored bundle; false when there is none that makes sense. */

@@ -207,7 +207,8 @@ static ef_provision_event keep_keys(ef_provision *provision, const uint8_t *byte
     return EF_PROVISION_NEXT;
 }
 
-/* Writes the text of a JSON string over itself, which is never shorter, with a NUL where its quote was at the latest. */
+/* Writes the text of a JSON string over itself, which is never shorter, with a NUL where its quote was at the
+ * latest. */
 static size_t unescape(uint8_t *from, const uint8_t *end) {
     ef_text text = {from, end};
     size_t length = 0;

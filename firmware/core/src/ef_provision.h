@@ -59,7 +59,7 @@ struct ef_provision {
     uint64_t until_ms; /* of a pause */
     ef_request request;
     char note[EF_NOTE_MAX]; /* why it is not activated, for people */
-    /* One document, asked or answered: nothing in it is kept from one exchange to the next. The byte more is for a NUL. */
+    /* One document, asked or answered, and a NUL: nothing in it is kept from one exchange to the next. */
     uint8_t document[EF_PROVISION_ANSWER_MAX + 1];
 };
 

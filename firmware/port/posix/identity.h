@@ -1,5 +1,5 @@
-/* Who this board is: its certificate's name, and the keys that provisioning wrote; or, before there is a certificate, the
- * name that it is to have and the claim that it gets one for. */
+/* Who this board is: its certificate's name, and the keys that provisioning wrote; or, before there is a certificate,
+ * the name that it is to have and the claim that it gets one for. */
 #ifndef EDGEFLEET_POSIX_IDENTITY_H
 #define EDGEFLEET_POSIX_IDENTITY_H
 

@@ -1,5 +1,5 @@
-/* The MQTT session: libmosquitto, MQTT 5, the device's certificate as soon as there is one, clean start, reconnecting for
- * ever. */
+/* The MQTT session: libmosquitto, MQTT 5, the device's certificate as soon as there is one, clean start, reconnecting
+ * for ever. */
 #ifndef EDGEFLEET_POSIX_SESSION_H
 #define EDGEFLEET_POSIX_SESSION_H
 

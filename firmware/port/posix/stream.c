@@ -147,7 +147,8 @@ static void note_progress(px_stream *stream) {
 /* Blocks for as long as the system's resolver takes, as lwIP's does on a board. */
 static bool resolve(px_stream *stream) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    int result = getaddrinfo(stream->server->endpoint->host, stream->server->endpoint->port, &hints, &stream->addresses);
+    const px_endpoint *at = stream->server->endpoint;
+    int result = getaddrinfo(at->host, at->port, &hints, &stream->addresses);
     if (result != 0) {
         stream->addresses = NULL;
         complain(stream, LEVEL_WARNING, ": %s", gai_strerror(result));

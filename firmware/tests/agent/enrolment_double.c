@@ -149,7 +149,7 @@ static unsigned serve(enrolment_double *registry, const char *path, const char *
 
 static void say_head(enrolment_double *registry, unsigned status, size_t length) {
     char head[256];
-    (void)snprintf(head, sizeof head, "HTTP/1.1 %u Whatever\r\nServer: x\r\nContent-Type: application/json\r\n", status);
+    (void)snprintf(head, sizeof head, "HTTP/1.1 %u Whatever\r\nContent-Type: application/json\r\n", status);
     say(registry, head);
     if (status >= 400 && registry->retry_after != NULL) {
         (void)snprintf(head, sizeof head, "retry-after: %s\r\n", registry->retry_after);

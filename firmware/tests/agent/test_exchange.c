@@ -199,7 +199,8 @@ static const document_case documents[] = {
     {EF_PROVISION_PATH, "{\"schema\":1,\"certificate\":1}", "WrongType at certificate"},
     {EF_PROVISION_PATH, "{\"schema\":1,\"certificate\":\"x\"," KEYS "}", "OutOfRange at certificate"},
     {EF_PROVISION_PATH, "{\"schema\":1,\"certificate\":\"-----BEGIN \\u0000\\n\"," KEYS "}", "Malformed"},
-    {EF_PROVISION_PATH, "{\"schema\":1,\"certificate\":\"-----BEGIN \\u00e9\\n\"," KEYS "}", "OutOfRange at certificate"},
+    {EF_PROVISION_PATH, "{\"schema\":1,\"certificate\":\"-----BEGIN \\u00e9\\n\"," KEYS "}",
+     "OutOfRange at certificate"},
     {EF_PROVISION_PATH, "{\"schema\":1,\"certificate\":\"" PEM "\"}", "MissingField at keys"},
     {EF_PROVISION_PATH, "{\"schema\":1,\"certificate\":\"" PEM "\",\"keys\":{}}", "MissingField at keys.schema"},
     {EF_PROVISION_PATH, "{\"schema\":1,\"certificate\":\"" PEM "\"," KEYS "}", "OutOfRange at keys.releaseKeys"},
@@ -209,7 +210,8 @@ static const document_case documents[] = {
     {EF_ACTIVATION_PATH, "{\"schema\":1}", "MissingField at activated"},
     {EF_ACTIVATION_PATH, "{\"schema\":1,\"activated\":\"true\"}", "WrongType at activated"},
     {EF_ACTIVATION_PATH, "{\"schema\":1,\"activated\":false,\"activated\":true}", "DuplicateKey"},
-    {EF_ACTIVATION_PATH, "{\"schema\":1,\"activated\":false,\"retryAfterSeconds\":0}", "OutOfRange at retryAfterSeconds"},
+    {EF_ACTIVATION_PATH, "{\"schema\":1,\"activated\":false,\"retryAfterSeconds\":0}",
+     "OutOfRange at retryAfterSeconds"},
 };
 
 static void test_only_documents_of_the_contract_count(const test_setting *setting) {
