@@ -28,6 +28,8 @@ extern const named_test threat_tests[];
 extern const named_test provision_tests[];
 extern const named_test exchange_tests[];
 extern const named_test birth_power_tests[];
+extern const named_test fft_tests[];
+extern const named_test feature_tests[];
 extern const named_test power_tests[];
 extern const named_test slow_tests[]; /* only when named */
 
