@@ -8,6 +8,7 @@
 #include "ef_provision.h"
 #include "ef_report.h"
 #include "ef_scratch.h"
+#include "ef_sense.h"
 #include "ef_slots.h"
 #include "ef_update.h"
 
@@ -163,6 +164,7 @@ ef_agent *ef_agent_start(void *memory, size_t size, const ef_agent_config *confi
     ef_keys_choose(&agent->keys, &agent->journal, config);
     judge_crash(agent);
     run_something(agent);
+    ef_sense_start(agent);
     if (config->provision != NULL) {
         ef_provision_start(config->provision, hal, &agent->journal, config->device_id, agent->keys.release_count > 0);
     }
@@ -189,8 +191,11 @@ static uint32_t poll_provision(ef_agent *agent) {
 }
 
 uint32_t ef_agent_poll(ef_agent *agent) {
-    uint32_t wait = ef_agent_is_activated(agent) ? ef_update_poll(agent) : poll_provision(agent);
+    bool activated = ef_agent_is_activated(agent);
+    uint32_t wait = activated ? ef_update_poll(agent) : poll_provision(agent);
     ef_report_poll(agent);
+    uint32_t sense = activated ? ef_sense_poll(agent) : wait;
+    wait = sense < wait ? sense : wait;
     bool due = agent->connected && (agent->must_subscribe || agent->must_greet || agent->must_report);
     return due && wait > 20 ? 20 : wait;
 }
@@ -206,6 +211,7 @@ void ef_agent_connected(ef_agent *agent) {
     agent->must_subscribe = ef_agent_is_activated(agent);
     agent->must_greet = true;
     agent->must_report = true;
+    ef_sense_connected(agent);
 }
 
 void ef_agent_disconnected(ef_agent *agent) {
@@ -283,5 +289,7 @@ void ef_agent_message(ef_agent *agent, const char *topic, size_t topic_length, c
         hear_keys(agent, bytes, length);
     } else if (kind == &ef_topics[EF_TOPIC_DESIRED] && strcmp(id, agent->config->device_id) == 0) {
         hear_command(agent, bytes, length);
+    } else if (kind == &ef_topics[EF_TOPIC_TELEMETRY]) {
+        ef_sense_message(agent, id, bytes, length);
     }
 }

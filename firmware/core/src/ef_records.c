@@ -58,7 +58,7 @@ static void fill_settings(ef_settings *settings, const ef_json *json, uint16_t o
     settings->sample_period_ms = member_or_zero(json, object, "samplePeriodMs");
     settings->telemetry_period_ms = member_or_zero(json, object, "telemetryPeriodMs");
     if (role != EF_JSON_NONE) {
-        settings->role = ef_json_text_is(json, role, "level1") ? 1 : 2;
+        settings->role = ef_json_text_is(json, role, "level1") ? EF_ROLE_LEVEL1 : EF_ROLE_LEVEL2;
     }
     if (sources != EF_JSON_NONE) {
         fill_sources(settings, json, sources);
@@ -74,6 +74,11 @@ void ef_command_fill(ef_command_record *record, const ef_command *command) {
         record->manifest_bytes = command->manifest_bytes;
     }
     record->jitter_seconds = member_or_zero(&command->assignment, 0, "jitterSeconds");
+    uint16_t commission = ef_json_member(&command->assignment, 0, "commission");
+    if (commission != EF_JSON_NONE) {
+        (void)ef_text_copy(ef_json_text(&command->assignment, commission), record->commission,
+                           sizeof record->commission);
+    }
     uint16_t settings = ef_json_member(&command->assignment, 0, "settings");
     if (settings != EF_JSON_NONE) {
         fill_settings(&record->settings, &command->assignment, settings);
@@ -99,8 +104,9 @@ bool ef_command_makes_sense(const ef_command_record *record, size_t length) {
     const ef_settings *settings = &record->settings;
     return length >= shortest_command && sources_make_sense(settings) &&
            length == ef_command_length(record) && record->generation >= 0 &&
-           record->manifest_bytes <= EF_ENVELOPE_MAX && ends_in_nul(settings->threshold, sizeof settings->threshold) &&
-           strspn(settings->threshold, "0123456789+-.eE") == strlen(settings->threshold) && settings->role <= 2;
+           record->manifest_bytes <= EF_ENVELOPE_MAX && ends_in_nul(record->commission, sizeof record->commission) &&
+           ends_in_nul(settings->threshold, sizeof settings->threshold) &&
+           strspn(settings->threshold, "0123456789+-.eE") == strlen(settings->threshold) && settings->role <= EF_ROLE_LEVEL2;
 }
 
 bool ef_slot_makes_sense(const ef_slot *slot, uint32_t slot_bytes) {

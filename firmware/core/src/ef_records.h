@@ -3,6 +3,7 @@
 #define EDGEFLEET_EF_RECORDS_H
 
 #include "edgefleet/verify.h"
+#include "ef_baseline.h"
 #include "ef_journal.h"
 #include "ef_layout.h"
 
@@ -16,7 +17,8 @@ enum {
     EF_RECORD_ACTIVE = 5,
     EF_RECORD_SLOTS = 6, /* of slot a; slot b's follows */
     EF_RECORD_KEYS = 8,
-    EF_RECORD_ACTIVATION = 9
+    EF_RECORD_ACTIVATION = 9,
+    EF_RECORD_BASELINE = 10
 };
 
 #define EF_ENROLMENT_CHARS 24u
@@ -26,13 +28,15 @@ typedef struct {
     char token[EF_ENROLMENT_CHARS + 4]; /* NUL to the end */
 } ef_enrolment;
 
+enum { EF_ROLE_LEVEL1 = 1, EF_ROLE_LEVEL2 = 2 };
+
 /* Settings in force. Zero and empty mean absent: the firmware's default holds. */
 typedef struct {
     char threshold[EF_JSON_NUMBER_MAX + 4]; /* a JSON number, as it was signed */
     uint32_t hysteresis_windows;
     uint32_t sample_period_ms;
     uint32_t telemetry_period_ms;
-    uint8_t role; /* 1: level1, 2: level2 */
+    uint8_t role; /* 0, EF_ROLE_LEVEL1 or EF_ROLE_LEVEL2 */
     uint8_t has_sources;
     uint16_t sources_length;
     /* Names, each ended by a NUL. Last, so that a record ends where they do. */
@@ -46,6 +50,7 @@ typedef struct {
     uint8_t manifest_digest[EF_SHA256_BYTES];
     uint32_t manifest_bytes; /* of the envelope; 0: keep the model */
     uint32_t jitter_seconds;
+    char commission[EF_COMMISSION_MAX + 4]; /* the token, NUL to the end; empty: no baseline is asked for */
     ef_settings settings;
 } ef_command_record;
 
@@ -105,7 +110,7 @@ _Static_assert(sizeof(ef_slot) == 24 + 2 * EF_SHA256_BYTES + 64 + 72, "no paddin
 _Static_assert(sizeof(ef_outcome) == 16 + EF_NOTE_MAX, "no padding in flash");
 _Static_assert(sizeof(ef_command_record) <= EF_JOURNAL_RECORD_MAX, "the largest command fits into a record");
 _Static_assert(sizeof(ef_command_record) + 2 * sizeof(ef_slot) + sizeof(ef_outcome) + sizeof(ef_keys_record) +
-                       sizeof(ef_activation) + 256 <
+                       sizeof(ef_activation) + sizeof(ef_baseline) + 256 <
                    EF_FLASH_SECTOR,
                "all live records fit into one sector");
 

@@ -5,6 +5,7 @@
 #include "edgefleet/topic.h"
 #include "ef_provision.h"
 #include "ef_scratch.h"
+#include "ef_sense.h"
 #include "ef_slots.h"
 
 /* One more attempt is none: it is said with the next thing that is. */
@@ -178,6 +179,26 @@ static void put_run(const ef_agent *agent, ef_writer *writer) {
     }
 }
 
+static void put_statistics(ef_writer *writer, const char *name, const float values[EF_MOTOR_LEVEL2_FEATURES]) {
+    ef_json_open(writer, name, '[');
+    for (unsigned i = 0; i < EF_MOTOR_LEVEL2_FEATURES; i++) {
+        ef_json_put_float(writer, NULL, values[i]);
+    }
+    ef_json_close(writer, ']');
+}
+
+static void put_baseline(const ef_agent *agent, ef_writer *writer) {
+    const ef_baseline *baseline = ef_sense_baseline(agent);
+    if (baseline != NULL) {
+        ef_json_open(writer, "baseline", '{');
+        ef_json_put_text(writer, "token", baseline->token);
+        ef_json_put_integer(writer, "windows", baseline->windows);
+        put_statistics(writer, "means", baseline->means);
+        put_statistics(writer, "stds", baseline->stds);
+        ef_json_close(writer, '}');
+    }
+}
+
 static void begin_document(const ef_agent *agent, ef_writer *writer, char *text, size_t capacity) {
     ef_writer_begin(writer, text, capacity);
     ef_json_open(writer, NULL, '{');
@@ -205,6 +226,7 @@ static size_t write_report(const ef_agent *agent, bool with_ops, char *text, siz
     put_settings(&agent->command.settings, &writer);
     put_capabilities(agent->config, with_ops, &writer);
     put_run(agent, &writer);
+    put_baseline(agent, &writer);
     put_key_ids(&agent->keys, &writer);
     ef_json_put_integer(&writer, "securityFloor", agent->security_floor);
     ef_json_close(&writer, '}');

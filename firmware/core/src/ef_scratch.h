@@ -5,6 +5,7 @@
 #ifndef EDGEFLEET_EF_SCRATCH_H
 #define EDGEFLEET_EF_SCRATCH_H
 
+#include "edgefleet/features.h"
 #include "ef_state.h"
 
 /* Base64 of a vector's two halves lies within one manifest. */
@@ -13,12 +14,16 @@
 struct ef_scratch {
     const ef_agent *owner; /* of the manifest that tokens and payload hold; NULL: they hold nothing */
     ef_json_token tokens[EF_JSON_TOKENS_MAX];
-    uint8_t payload[EF_MANIFEST_MAX];
+    union {
+        uint8_t payload[EF_MANIFEST_MAX];
+        float samples[EF_FEATURES_WORK]; /* of one window while its features are computed */
+    };
     /* Free in each step: what a verification left above stays readable beside it. */
     union {
         uint8_t bytes[EF_VECTOR_BYTES_MAX];
         ef_command_record command;
         ef_key_bundle keys;
+        ef_baseline baseline;
     } step;
 };
 

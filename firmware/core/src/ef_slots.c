@@ -53,11 +53,10 @@ static const uint8_t *map_manifest(const ef_agent *agent, const ef_slot *slot, u
 }
 
 /* The digest alone: a key that was retired since must not stop a model that runs. */
-static bool manifest_holds(ef_agent *agent, unsigned index) {
+static bool manifest_holds(ef_agent *agent, unsigned index, size_t *length) {
     ef_json json;
     ef_fault fault = {EF_REASON_OK, ""};
     uint8_t digest[EF_SHA256_BYTES];
-    size_t length = 0;
     const ef_slot *slot = &agent->slots[index];
     ef_workspace workspace = ef_scratch_take(agent);
     const uint8_t *bytes = map_manifest(agent, slot, index);
@@ -66,8 +65,19 @@ static bool manifest_holds(ef_agent *agent, unsigned index) {
         return false;
     }
     ef_text payload = ef_json_text(&json, ef_json_member(&json, 0, "payload"));
-    return ef_base64_decode(payload, workspace.payload, workspace.payload_capacity, &length) &&
-           ef_sha256(workspace.payload, length, digest) && memcmp(digest, slot->manifest_digest, sizeof digest) == 0;
+    return ef_base64_decode(payload, workspace.payload, workspace.payload_capacity, length) &&
+           ef_sha256(workspace.payload, *length, digest) && memcmp(digest, slot->manifest_digest, sizeof digest) == 0;
+}
+
+bool ef_slot_open_manifest(ef_agent *agent, unsigned index, ef_json *json) {
+    size_t length = 0;
+    ef_fault fault = {EF_REASON_OK, ""};
+    if (!manifest_holds(agent, index, &length)) {
+        return false;
+    }
+    ef_workspace workspace = ef_scratch_take(agent); /* the payload lies there */
+    return ef_contract_read(&ef_documents[EF_DOCUMENT_MANIFEST], workspace.payload, length, workspace.tokens,
+                            workspace.capacity, json, &fault) == EF_REASON_OK;
 }
 
 ef_reason ef_slot_read_manifest(ef_agent *agent, const ef_slot *slot, unsigned index, ef_manifest *manifest,
@@ -85,6 +95,8 @@ ef_reason ef_slot_read_manifest(ef_agent *agent, const ef_slot *slot, unsigned i
         .firmware = config->firmware_version,
         .ops = config->ops,
         .ops_count = config->ops_count,
+        .schemas = ef_feature_schemas,
+        .schemas_count = EF_FEATURE_SCHEMAS_COUNT,
     };
     memcpy(context.digest, slot->manifest_digest, EF_SHA256_BYTES);
     *fault = (ef_fault){EF_REASON_OK, ""};
@@ -113,8 +125,9 @@ bool ef_slot_load(ef_agent *agent, const ef_slot *slot, unsigned index, ef_infer
 /* Everything that must hold before a slot runs again. */
 static ef_reason run_slot(ef_agent *agent, unsigned index) {
     ef_inference_info info;
+    size_t length = 0;
     if (agent->slots[index].state != EF_SLOT_VALID || !ef_slot_model_holds(agent, index) ||
-        !manifest_holds(agent, index)) {
+        !manifest_holds(agent, index, &length)) {
         return EF_REASON_DIGEST_MISMATCH;
     }
     if (!ef_slot_load(agent, &agent->slots[index], index, &info)) {

@@ -21,6 +21,9 @@ bool ef_slot_model_holds(const ef_agent *agent, unsigned index);
 ef_reason ef_slot_read_manifest(ef_agent *agent, const ef_slot *slot, unsigned index, ef_manifest *manifest,
                                 ef_fault *fault);
 
+/* Reads a slot's manifest that was accepted once: its digest is enough. `json` borrows the scratch. */
+bool ef_slot_open_manifest(ef_agent *agent, unsigned index, ef_json *json);
+
 /* Loads a slot's model into the runtime in place of the one that is there; it does not count as running yet. */
 bool ef_slot_load(ef_agent *agent, const ef_slot *slot, unsigned index, ef_inference_info *info);
 

@@ -1,5 +1,9 @@
 #include "ef_writer.h"
 
+#include <math.h>
+
+enum { FLOAT_DIGITS = 7 };
+
 static void put(ef_writer *writer, char c) {
     if (writer->length + 1 >= writer->capacity) {
         writer->full = true;
@@ -111,4 +115,76 @@ void ef_json_put_text(ef_writer *writer, const char *name, const char *text) {
 void ef_json_put_lines(ef_writer *writer, const char *name, const char *text) {
     begin_value(writer, name);
     put_quoted(writer, text, true);
+}
+
+void ef_json_put_boolean(ef_writer *writer, const char *name, bool value) {
+    ef_json_put_raw(writer, name, value ? "true" : "false");
+}
+
+/* Digits with the point behind so many of them; it may lie outside, then zeros fill the way. */
+static void put_fixed(ef_writer *writer, const char *digits, int count, int point) {
+    for (int i = point < 1 ? point - 1 : 0; i < count || i <= point; i++) {
+        if (i == point) {
+            put(writer, '.');
+        }
+        put(writer, i >= 0 && i < count ? digits[i] : '0');
+    }
+}
+
+static void put_scientific(ef_writer *writer, const char *digits, int count, int exponent) {
+    put(writer, digits[0]);
+    ef_put_text(writer, count > 1 ? "." : "");
+    for (int i = 1; i < count; i++) {
+        put(writer, digits[i]);
+    }
+    ef_put_text(writer, exponent < 0 ? "e-" : "e+");
+    exponent = exponent < 0 ? -exponent : exponent;
+    put(writer, (char)('0' + exponent / 10));
+    put(writer, (char)('0' + exponent % 10));
+}
+
+/* The significant digits of a positive number, without zeros at their end, and the exponent of the first. */
+static int find_digits(double value, char digits[FLOAT_DIGITS], int *exponent) {
+    int count = FLOAT_DIGITS;
+    *exponent = FLOAT_DIGITS - 1;
+    for (; value >= 1e7; (*exponent)++) {
+        value /= 10.0;
+    }
+    for (; value < 1e6; (*exponent)--) {
+        value *= 10.0;
+    }
+    uint32_t whole = (uint32_t)(value + 0.5);
+    if (whole == 10000000u) {
+        whole = 1000000u;
+        (*exponent)++;
+    }
+    for (int i = FLOAT_DIGITS - 1; i >= 0; i--, whole /= 10) {
+        digits[i] = (char)('0' + whole % 10);
+    }
+    while (count > 1 && digits[count - 1] == '0') {
+        count--;
+    }
+    return count;
+}
+
+void ef_json_put_float(ef_writer *writer, const char *name, float value) {
+    char digits[FLOAT_DIGITS] = {'0'};
+    int count = 1;
+    int exponent = 0;
+    begin_value(writer, name);
+    if (!isfinite(value)) {
+        writer->full = true;
+        return;
+    }
+    if (value < 0.0f) {
+        put(writer, '-');
+    }
+    if (value != 0.0f) {
+        count = find_digits(fabs((double)value), digits, &exponent);
+    }
+    if (exponent < -4 || exponent >= 16) {
+        put_scientific(writer, digits, count, exponent);
+    } else {
+        put_fixed(writer, digits, count, exponent + 1);
+    }
 }

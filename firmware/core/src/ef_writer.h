@@ -26,7 +26,12 @@ void ef_put_hex(ef_writer *writer, const uint8_t *bytes, size_t length);
 void ef_json_open(ef_writer *writer, const char *name, char bracket);
 void ef_json_close(ef_writer *writer, char bracket);
 void ef_json_put_integer(ef_writer *writer, const char *name, int64_t value);
+void ef_json_put_boolean(ef_writer *writer, const char *name, bool value);
 void ef_json_put_hex(ef_writer *writer, const char *name, const uint8_t *bytes, size_t length);
+
+/* A number of seven significant digits at most, in the spelling that Python's repr gives it, whatever the locale. One
+ * that is not finite does not fit into JSON and sets `full`. */
+void ef_json_put_float(ef_writer *writer, const char *name, float value);
 
 /* A value whose text is JSON already. */
 void ef_json_put_raw(ef_writer *writer, const char *name, const char *value);

@@ -228,7 +228,6 @@ static void test_a_bearing_raises_its_race_and_its_envelope(const test_setting *
         CHECK(race > 0.25f && race > 3.0f * other);
         CHECK(m.of[EF_FEATURE_ENVELOPE] > 0.4f);
         CHECK(m.of[EF_FEATURE_HIGH_BAND] > 0.5f);
-
         CHECK(m.of[EF_FEATURE_KURTOSIS] > 3.5f);
         CHECK(m.of[EF_FEATURE_CREST] > 3.5f);
         CHECK(is_near(m.of[EF_FEATURE_ORDER1], 1.0, 0.15));

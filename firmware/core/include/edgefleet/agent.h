@@ -20,6 +20,11 @@ typedef struct ef_provision ef_provision;
 
 size_t ef_provision_size(void);
 
+/* What a device that senses keeps: its window of samples and what it makes of them. Aligned as malloc aligns. */
+typedef struct ef_sense ef_sense;
+
+size_t ef_sense_size(void);
+
 /* What this board and this firmware are. Borrowed for as long as the agent lives. */
 typedef struct {
     const char *device_id;
@@ -38,6 +43,7 @@ typedef struct {
     int64_t keys_version; /* of the bundle that they are from */
     ef_scratch *scratch;
     ef_provision *provision; /* NULL where the HAL has no device registry: the device counts as activated */
+    ef_sense *sense_memory; /* the agent's own, ef_sense_size() bytes; NULL: this device does not sense */
 } ef_agent_config;
 
 typedef struct ef_agent ef_agent;
