@@ -30,6 +30,9 @@ extern const named_test exchange_tests[];
 extern const named_test birth_power_tests[];
 extern const named_test fft_tests[];
 extern const named_test feature_tests[];
+extern const named_test sense_tests[];
+extern const named_test level2_tests[];
+extern const named_test number_tests[];
 extern const named_test power_tests[];
 extern const named_test slow_tests[]; /* only when named */
 

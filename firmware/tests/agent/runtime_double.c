@@ -3,8 +3,19 @@
 #include <string.h>
 
 static const char magic[] = "EFMODEL1";
-enum { BIAS_AT = 8, BEHAVIOUR_AT = 9, HEAD_BYTES = 10 };
-enum { CRASHES_WHEN_RUN = 1, IS_REFUSED = 2, CRASHES_WHEN_LOADED = 3, HANGS_WHEN_RUN = 4, HANGS_WHEN_LOADED = 5 };
+enum { BIAS_AT = 8, BEHAVIOUR_AT = 9, INPUTS_AT = 10, WATCHED_AT = 11, HEAD_BYTES = 12 };
+enum {
+    CRASHES_WHEN_RUN = 1,
+    IS_REFUSED = 2,
+    CRASHES_WHEN_LOADED = 3,
+    HANGS_WHEN_RUN = 4,
+    HANGS_WHEN_LOADED = 5,
+    WATCHES = 6
+};
+
+static size_t input_bytes(const uint8_t *model) {
+    return model[BEHAVIOUR_AT] == WATCHES ? model[INPUTS_AT] : RUNTIME_INPUT_BYTES;
+}
 
 bool runtime_load(runtime_double *runtime, const uint8_t *model, size_t length, ef_inference_info *info) {
     if (runtime->refusals > 0) {
@@ -24,14 +35,14 @@ bool runtime_load(runtime_double *runtime, const uint8_t *model, size_t length, 
     runtime->model = model;
     runtime->length = length;
     info->arena_used = RUNTIME_ARENA_USED;
-    info->input_bytes = RUNTIME_INPUT_BYTES;
+    info->input_bytes = (uint32_t)input_bytes(model);
     info->output_bytes = RUNTIME_OUTPUT_BYTES;
     return true;
 }
 
 bool runtime_run(runtime_double *runtime, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
                  size_t *got) {
-    if (runtime->model == NULL || length != RUNTIME_INPUT_BYTES || capacity < RUNTIME_OUTPUT_BYTES) {
+    if (runtime->model == NULL || length != input_bytes(runtime->model) || capacity < RUNTIME_OUTPUT_BYTES) {
         return false;
     }
     if (runtime->model[BEHAVIOUR_AT] == CRASHES_WHEN_RUN) {
@@ -39,6 +50,12 @@ bool runtime_run(runtime_double *runtime, const uint8_t *input, size_t length, u
     }
     if (runtime->model[BEHAVIOUR_AT] == HANGS_WHEN_RUN) {
         runtime->hang(runtime->context);
+    }
+    if (runtime->model[BEHAVIOUR_AT] == WATCHES) {
+        output[0] = input[runtime->model[WATCHED_AT]];
+        output[1] = 0;
+        *got = RUNTIME_OUTPUT_BYTES;
+        return true;
     }
     for (size_t i = 0; i < RUNTIME_OUTPUT_BYTES; i++) {
         output[i] = (uint8_t)(input[2 * i] + input[2 * i + 1] + runtime->model[BIAS_AT]);

@@ -1,4 +1,5 @@
-/* A model runtime whose models (edgefleet.codegen.updates) add up bytes, are refused, or crash. */
+/* A model runtime whose models (edgefleet.codegen.updates) add up bytes, are refused, or crash, or answer one of their
+ * inputs. */
 #ifndef EDGEFLEET_TESTS_RUNTIME_DOUBLE_H
 #define EDGEFLEET_TESTS_RUNTIME_DOUBLE_H
 

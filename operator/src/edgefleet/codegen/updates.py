@@ -19,11 +19,11 @@ from edgefleet.contracts.commands import sign_command
 from edgefleet.contracts.desired import Assignment, Settings
 from edgefleet.contracts.document import Kind
 from edgefleet.contracts.envelope import Envelope, seal
+from edgefleet.contracts.features import MOTOR_LEVEL1, MOTOR_LEVEL2, Schema
 from edgefleet.contracts.keys import BundledKey, KeyBundle, SigningKey
 
 ROOT: Final = "tests/golden/updates"
 _MAGIC: Final = b"EFMODEL1"
-_INPUTS: Final = (bytes(4), bytes(range(1, 5)), bytes([127, 1, 128, 255]))
 _TOLERANCE: Final = 2
 
 
@@ -36,12 +36,14 @@ class Sample:
         bias: what the model adds.
         size: bytes.
         behaviour: of the tests' runtime: 0 works, 1 crashes when run, 2 is refused when loaded, 3 crashes when loaded,
-            4 hangs when run, 5 hangs when loaded.
+            4 hangs when run, 5 hangs when loaded, 6 answers the feature that it watches.
         error: by how much the expected outputs are off.
         changes: to the manifest.
         blob: whether the registry has the right bytes (None), other bytes, or none (empty).
         blank: where the model has bytes that look like erased flash: from, to.
         key: that signs the manifest.
+        schema: of the features that it reads.
+        watches: the feature whose deviation behaviour 6 answers; two scales of it make a score of 1/2.
     """
 
     name: str
@@ -53,10 +55,12 @@ class Sample:
     blob: bytes | None = None
     blank: tuple[int, int] = (0, 0)
     key: SigningKey = RELEASE_A
+    schema: Schema = MOTOR_LEVEL1
+    watches: str = ""
 
     def model(self) -> bytes:
         """Return the model's bytes: what it does, then noise."""
-        head = _MAGIC + bytes([self.bias, self.behaviour])
+        head = _MAGIC + bytes([self.bias, self.behaviour]) + self._watched()
         noise = b"".join(hashlib.sha256(f"{self.name} {i}".encode()).digest() for i in range(self.size // 32 + 1))
         start, end = self.blank
         whole = head + noise
@@ -64,25 +68,41 @@ class Sample:
 
     def answer(self, given: bytes) -> bytes:
         """Return what the tests' runtime answers."""
+        if self.watches:
+            return bytes([given[self._watched()[1]], 0])
         return bytes((given[2 * i] + given[2 * i + 1] + self.bias) % 256 for i in range(2))
 
     def manifest(self) -> bytes:
         """Return the manifest's envelope."""
         vectors = [
             {"input": _text(each), "output": _text(bytes((one + self.error) % 256 for one in self.answer(each)))}
-            for each in _INPUTS
+            for each in self._inputs()
         ]
-        tensor = {"name": "x", "shape": [1, 4], "dtype": "int8"}
+        tensor = {"name": "x", "shape": [1, len(self.schema.features)], "dtype": "int8"}
+        output = tensor | {"shape": [1, 2]}
+        if self.watches:
+            tensor |= {"scale": 0.125, "zeroPoint": -3}
+            output |= {"scale": 0.03125, "zeroPoint": -3}
         tree = samples.full(Kind.MANIFEST) | {
             "version": self.name,
             "sha256": hashlib.sha256(self.model()).hexdigest(),
             "sizeBytes": self.size,
             "inputs": [tensor],
-            "outputs": [tensor | {"shape": [1, 2]}],
+            "outputs": [output],
             "vectors": vectors,
             "toleranceLsb": _TOLERANCE,
+            "featureSchema": {"name": self.schema.name, "digest": self.schema.digest()},
         }
         return encode(seal(Kind.MANIFEST, to_json(tree | dict(self.changes)), [self.key]))
+
+    def _watched(self) -> bytes:
+        """How many features there are, and which of them is watched."""
+        names = [feature.name for feature in self.schema.features]
+        return bytes([len(names), names.index(self.watches)]) if self.watches else b""
+
+    def _inputs(self) -> tuple[bytes, ...]:
+        count = len(self.schema.features)
+        return (bytes(count), bytes(range(1, count + 1)), bytes([127, 1, 128, 255] * count)[:count])
 
 
 def _text(raw: bytes) -> str:
@@ -110,9 +130,14 @@ BLANK: Final = Sample("16.0.0", bias=16, size=16384, blank=(4096, 12288))
 GREEDY: Final = Sample("17.0.0", bias=17, size=6000, changes=(("arenaBytes", 20481),))
 OTHER_KEY: Final = Sample("18.0.0", bias=18, size=9000, key=RELEASE_B)
 FORGED: Final = Sample("19.0.0", bias=19, size=6000, key=STRANGER)
+NEAR: Final = Sample("20.0.0", bias=20, size=5000, behaviour=6, watches="vibration")
+FAR: Final = Sample("21.0.0", bias=21, size=5000, behaviour=6, schema=MOTOR_LEVEL2, watches="outerRace")
+FOREIGN: Final = Sample(
+    "22.0.0", bias=22, size=6000, changes=(("featureSchema", {"name": "motor-level1", "digest": "0" * 64}),)
+)
 SAMPLES: Final = (
     *(FIRST, SECOND, THIRD, WRONG, FATAL, REFUSED, LARGE, ALIEN, SWAPPED, ABSENT, EXACT, NARROW),
-    *(HANGING, STUCK, EXPLOSIVE, BLANK, GREEDY, OTHER_KEY, FORGED),
+    *(HANGING, STUCK, EXPLOSIVE, BLANK, GREEDY, OTHER_KEY, FORGED, NEAR, FAR, FOREIGN),
 )
 
 _SETTINGS: Final = Settings(
@@ -128,6 +153,12 @@ _MOST_SETTINGS: Final = Settings(
     anomaly_threshold=0.123456789012345, sources=tuple(f"{i:x}".rjust(63, "a") for i in range(16))
 )
 
+_WATCH: Final = Settings(
+    anomaly_threshold=0.25, hysteresis_windows=1, sample_period_ms=500, telemetry_period_ms=2000, role="level1"
+)
+_WATCH_BOTH: Final = Settings(role="level2", sources=(samples.OTHER_DEVICE, "esp32-0003"))
+_WATCH_ONE: Final = Settings(role="level2", sources=("esp32-0003",), anomaly_threshold=0.9)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -138,6 +169,7 @@ class Order:
     sample: Sample | None = None
     settings: Settings | None = None
     jitter: int | None = None
+    commission: str | None = None
     device: str = samples.DEVICE
     key: SigningKey = ASSIGNMENT_A
 
@@ -150,6 +182,7 @@ class Order:
             manifest_digest=_payload_digest(self.sample) if self.sample else None,
             settings=self.settings,
             jitter_seconds=self.jitter,
+            commission=self.commission,
         )
         return sign_command(assignment, [self.key], manifest_bytes=len(envelope) if envelope else None)
 
@@ -188,6 +221,19 @@ ORDERS: Final = (
     Order("other-keys", _EPOCH | 29, OTHER_KEY, key=ASSIGNMENT_B),
     Order("of-a-stranger", _EPOCH | 30, FIRST, key=STRANGER),
     Order("to-another", _EPOCH | 31, FIRST, device=samples.OTHER_DEVICE),
+    Order("foreign-features", _EPOCH | 32, FOREIGN),
+    # In the order in which the tests of sensing send them.
+    Order("watch", _EPOCH | 40, NEAR),
+    Order("watch-closely", _EPOCH | 41, None, _WATCH),
+    Order("watch-as-before", _EPOCH | 42),
+    Order("commission", _EPOCH | 43, None, commission="token-a"),
+    Order("commission-again", _EPOCH | 44, None, _WATCH, commission="token-a"),
+    Order("commission-anew", _EPOCH | 45, None, commission="token-b"),
+    Order("watch-others", _EPOCH | 46, FAR, _WATCH_BOTH),
+    Order("watch-one", _EPOCH | 47, None, _WATCH_ONE),
+    Order("watch-others-by-level1", _EPOCH | 48, NEAR, _WATCH_BOTH),
+    Order("watch-itself", _EPOCH | 49, None, _WATCH),
+    Order("watch-next", _EPOCH | 50, SECOND),
 )
 
 
