@@ -36,7 +36,7 @@ static ef_io read_frames(void *context, ef_sensor_frame *frames, size_t capacity
         return EF_IO_FAILED;
     }
     if (s->lose > 0 && --s->lose == 0) {
-        s->machine.seconds += 0.1;
+        s->machine.seconds += 0.107; /* no whole number of turns of anything */
         return EF_IO_END;
     }
     *got = there < capacity ? (size_t)there : capacity;

@@ -9,13 +9,22 @@ from edgefleet.codegen.updates import ORDERS
 from edgefleet.codegen.vector_samples import DEVICE
 from edgefleet.contracts import topics
 from edgefleet.contracts.codec import decode, encode
+from edgefleet.contracts.features import BASELINE_WINDOWS, MOTOR_LEVEL2
 from edgefleet.contracts.reasons import Reason
 from edgefleet.contracts.reported import Phase, Presence, Reported
+from edgefleet.contracts.telemetry import Alert, Anomaly, Telemetry
 from support.agent_core import UPDATES, run_agent_check, sanitized_agent_check
 from support.contract_core import ROOT
 
 REPORTED = topics.REPORTED.build(DEVICE)
 PRESENCE = topics.PRESENCE.build(DEVICE)
+MODELS = {
+    REPORTED: Reported,
+    PRESENCE: Presence,
+    topics.TELEMETRY.build(DEVICE): Telemetry,
+    topics.ANOMALY.build(DEVICE): Anomaly,
+    topics.DEVICE_ALERT.build(DEVICE): Alert,
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +44,42 @@ def reports(documents: list[tuple[str, bytes]]) -> list[Reported]:
 
 
 def test_everything_said_is_on_a_topic_of_the_device_and_decodes(documents: list[tuple[str, bytes]]) -> None:
-    models = {REPORTED: Reported, PRESENCE: Presence}
     for topic, raw in set(documents):
-        decode(models[topic], raw)
+        decode(MODELS[topic], raw)
+    assert {topic for topic, _ in documents} == set(MODELS)
 
 
 def test_fields_stand_in_declared_order_and_absent_ones_are_left_out(documents: list[tuple[str, bytes]]) -> None:
     for topic, raw in set(documents):
-        model = Reported if topic == REPORTED else Presence
         # An anomaly threshold keeps the spelling that was signed, which here is Python's too.
-        assert encode(decode(model, raw)) == raw
+        assert encode(decode(MODELS[topic], raw)) == raw
+
+
+def test_results_join_with_the_telemetry_that_they_judge(documents: list[tuple[str, bytes]]) -> None:
+    samples: set[tuple[int | None, int | None]] = set()
+    judged = 0
+    for topic, raw in documents:
+        if topic == topics.TELEMETRY.build(DEVICE):
+            sample = decode(Telemetry, raw)
+            samples.add((sample.boot, sample.seq))
+            assert sample.message_id == f"{sample.boot}-{sample.seq}"
+            assert sample.features is not None
+            assert len(sample.features) == len(MOTOR_LEVEL2.features)
+            assert sample.features[:4] == (sample.current, sample.temperature, sample.vibration, sample.sound)
+        elif topic == topics.ANOMALY.build(DEVICE):
+            anomaly = decode(Anomaly, raw)
+            assert (anomaly.boot, anomaly.seq) in samples
+            judged += 1
+    assert judged > 50
+
+
+def test_a_baseline_is_reported_feature_by_feature(reports: list[Reported]) -> None:
+    baselines = [report.baseline for report in reports if report.baseline]
+    assert {baseline.token for baseline in baselines} == {"token-a", "token-b"}
+    for baseline in baselines:
+        assert baseline.windows == BASELINE_WINDOWS
+        assert len(baseline.means) == len(baseline.stds) == len(MOTOR_LEVEL2.features)
+        assert min(baseline.stds) >= 0
 
 
 def test_the_device_tests_meet_every_phase_and_outcome(reports: list[Reported]) -> None:
@@ -52,6 +87,7 @@ def test_the_device_tests_meet_every_phase_and_outcome(reports: list[Reported]) 
     assert {report.phase for report in reports} == set(Phase) - never
     failed = {Reason.DOWNLOAD_FAILED, Reason.DIGEST_MISMATCH, Reason.FLASH_ERROR, Reason.MODEL_LOAD_FAILED}
     rejected = {Reason.DOES_NOT_FIT, Reason.WRONG_CLASS, Reason.SECURITY_VERSION_TOO_LOW, Reason.UNKNOWN_KEY}
+    rejected |= {Reason.FEATURE_SCHEMA_UNKNOWN}
     more = {Reason.OK, Reason.DEFERRED, Reason.SELF_TEST_FAILED, Reason.WATCHDOG_RESET, Reason.NOT_ACTIVATED}
     assert {report.reason for report in reports} == failed | rejected | more
 
