@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ef_scratch.h"
+#include "ef_update.h"
 
 enum { GATHER_MS = 20, REST_MS = 1000, RETRY_MS = 10000 };
 enum { SAMPLE_PERIOD_MS = 1000, TELEMETRY_PERIOD_MS = 10000, HYSTERESIS_WINDOWS = 3 };
@@ -50,8 +51,7 @@ void ef_sense_connected(ef_agent *agent) {
 
 /* The runtime and the processor are the tested model's, and nothing is judged by a model that is not accepted. */
 static bool is_testing(const ef_agent *agent) {
-    ef_step step = agent->update.step;
-    return step == EF_STEP_TRY || step == EF_STEP_VECTORS || step == EF_STEP_COMMIT;
+    return ef_step_phases[agent->update.step] == EF_PHASE_TESTING;
 }
 
 void ef_sense_message(ef_agent *agent, const char *id, const uint8_t *bytes, size_t length) {

@@ -8,7 +8,7 @@
 
 static bool is_tested(const sense_bench *s) {
     ef_step step = s->b.agent != NULL ? s->b.agent->update.step : EF_STEP_REST;
-    return step == EF_STEP_VECTORS || step == EF_STEP_COMMIT;
+    return step == EF_STEP_CHECK || step == EF_STEP_COMMIT;
 }
 
 static bool start(void *context, uint32_t rate_hz) {

@@ -210,7 +210,7 @@ static void test_nothing_is_judged_without_an_accepted_model(const test_setting 
     sense_end(&s);
     begin(&s, setting);
     CHECK(bench_send(&s.b, "watch-next") == BENCH_RAN);
-    for (unsigned i = 0; s.b.agent->update.step != EF_STEP_VECTORS && i < 1000; i++) {
+    for (unsigned i = 0; s.b.agent->update.step != EF_STEP_CHECK && i < 1000; i++) {
         CHECK(bench_poll(&s.b) == BENCH_RAN);
     }
     sense_hear(&s, ONE, telemetry(ONE, 1, 1, "0.02"));

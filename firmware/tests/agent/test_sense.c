@@ -266,7 +266,7 @@ static void test_nothing_is_sampled_while_a_model_is_tested(const test_setting *
     for (unsigned i = 0; i < 1000 && (i < 10 || s.b.agent->update.step != EF_STEP_REST); i++) {
         ef_step step = s.b.agent->update.step;
         CHECK(bench_poll(&s.b) == BENCH_RAN);
-        bool tested = step == EF_STEP_VECTORS && s.b.agent->update.step == EF_STEP_VECTORS;
+        bool tested = step == EF_STEP_CHECK && s.b.agent->update.step == EF_STEP_CHECK;
         was_running = was_running || s.running;
         CHECK(!tested || !s.running);
     }
