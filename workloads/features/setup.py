@@ -1,4 +1,4 @@
-"""The one member that is compiled: the firmware's sources, from the firmware's folder, as one extension module."""
+"""The one member that is compiled: the firmware's sources, from the firmware's folder, as one extension module."""  # noqa: INP001 - no package
 
 from setuptools import Extension, setup  # pyright: ignore[reportMissingModuleSource] - where it is built
 

@@ -2,6 +2,7 @@
 #include <psa/crypto.h>
 #include <string.h>
 
+#include "answers.h"
 #include "check.h"
 #include "context.h"
 #include "ef_provision.h"
@@ -102,6 +103,9 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--birth-diagram") == 0) {
         return print_birth_diagram();
     }
+    if (argc == 2 && strcmp(argv[1], "--features") == 0) {
+        return answer_features(stdin, stdout);
+    }
     if (argc == 4 && strcmp(argv[2], "--documents") == 0) {
         setting.documents = fopen(argv[3], "w");
         if (setting.documents == NULL) {
@@ -114,6 +118,6 @@ int main(int argc, char **argv) {
         return run_tests(&setting, argc == 3 ? argv[2] : NULL);
     }
     fprintf(stderr, "usage: agent_check UPDATES_FOLDER [TEST | --documents FILE] | agent_check --diagram\n"
-                    "       agent_check --birth-diagram\n");
+                    "       agent_check --birth-diagram | agent_check --features\n");
     return 2;
 }
