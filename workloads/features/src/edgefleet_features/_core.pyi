@@ -1,4 +1,4 @@
-from collections.abc import Buffer
+from typing_extensions import Buffer
 
 WINDOW_SAMPLES: int
 WINDOW_RATE_HZ: int
