@@ -105,7 +105,6 @@ static void test_one_source_cannot_take_all_the_time(const test_setting *setting
 
 static void test_strangers_and_nonsense_are_not_judged(const test_setting *setting) {
     static const char *const documents[] = {
-        "",
         "x",
         "{}",
         "{\"deviceID\":\"esp32-0002\",\"current\":1,\"temperature\":1,\"vibration\":1,\"sound\":1}",

@@ -1,16 +1,17 @@
-from typing_extensions import Buffer
+import numpy as np
+from numpy.typing import NDArray
 
 WINDOW_SAMPLES: int
 WINDOW_RATE_HZ: int
 
 def measure_windows(
-    frames: Buffer,
-    celsius: Buffer,
-    features: Buffer,
+    frames: NDArray[np.int16],
+    celsius: NDArray[np.float32],
+    features: NDArray[np.float32],
     ampere: float,
     metre_per_second2: float,
     pascal: float,
     /,
 ) -> None: ...
-def transform(values: Buffer, /) -> None: ...
+def transform(values: NDArray[np.float32], /) -> None: ...
 def describe() -> tuple[tuple[str, bytes, tuple[tuple[str, str, float, float], ...]], ...]: ...
