@@ -6,11 +6,14 @@
 #include <stdint.h>
 
 typedef struct {
-    bool anomalous;    /* the verdict */
-    uint32_t opposing; /* windows in a row whose score says otherwise */
+    bool settled;   /* there is a verdict; before the first one nothing is known of the machine */
+    bool anomalous; /* the verdict; false before the first one */
+    bool last;      /* what the last window's score says */
+    uint32_t equal; /* windows in a row that say so */
 } ef_level1;
 
-/* Takes the score of the next window; returns whether the verdict flips. `windows` equal scores in a row flip it. */
+/* Takes the score of the next window; returns whether `anomalous` flips. `windows` that say the same, in a row, are a
+ * verdict. */
 bool ef_level1_take(ef_level1 *level1, float score, float threshold, uint32_t windows);
 
 #endif

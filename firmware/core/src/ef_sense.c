@@ -144,7 +144,8 @@ static void take_window(ef_sense *sense, ef_agent *agent) {
     sense->sample.ts = agent->hal->clock.unix_ms(agent->hal->context);
     commission(sense, agent);
     bool flips = judge(sense, agent);
-    if (sense->judged) {
+    /* A restart must not open what an anomaly closed: who knows nothing yet moves nothing. */
+    if (sense->judged && sense->level1.settled) {
         ef_valve_follow(&sense->valve, sense->level1.anomalous, agent->hal);
     }
     uint64_t period = setting(agent->command.settings.telemetry_period_ms, TELEMETRY_PERIOD_MS);

@@ -17,7 +17,8 @@ static ef_sense *inside(sense_bench *s) {
 static void begin(sense_bench *s, const test_setting *setting) {
     sense_make(s, setting);
     sense_obey(s, "watch");
-    sense_windows(s, 2);
+    sense_windows(s, 4);
+    CHECK_TEXT(s->moves, "o");
     sense_forget(s);
 }
 
@@ -90,6 +91,22 @@ static void test_a_verdict_flips_after_three_windows_and_is_told_at_once(const t
     sense_windows(&s, 20);
     CHECK_TEXT(s.moves, "co");
     CHECK_TEXT(sense_text(&s.anomaly, "valve"), "open");
+    sense_end(&s);
+}
+
+static void test_a_restart_does_not_open_the_valve(const test_setting *setting) {
+    sense_bench s;
+    begin(&s, setting);
+    s.machine.imbalance = 4.0;
+    sense_windows(&s, 4);
+    CHECK_TEXT(s.moves, "c");
+    CHECK(sense_boot(&s) == BENCH_RAN);
+    sense_forget(&s);
+    sense_windows(&s, 2);
+    CHECK_TEXT(sense_text(&s.anomaly, "valve"), ""); /* nobody knows */
+    sense_windows(&s, 12);
+    CHECK_TEXT(s.moves, "c");
+    CHECK_TEXT(sense_text(&s.anomaly, "valve"), "closed");
     sense_end(&s);
 }
 
@@ -237,6 +254,20 @@ static void test_a_baseline_survives_power_cuts(const test_setting *setting) {
         sense_end(&s);
     }
     CHECK(work > 200);
+}
+
+static void test_a_baseline_that_cannot_be_stored_is_not_used(const test_setting *setting) {
+    sense_bench s;
+    begin(&s, setting);
+    sense_obey(&s, "commission");
+    s.b.flash.fails = true;
+    sense_windows(&s, 15);
+    CHECK(inside(&s)->baseline.token[0] == '\0' && inside(&s)->commissioning.windows < 10);
+    CHECK_TEXT(s.b.logged, "the baseline cannot be stored; commissioning begins again");
+    s.b.flash.fails = false;
+    sense_windows(&s, 10);
+    CHECK_SAID(&s.b, "baseline.token", "token-a");
+    sense_end(&s);
 }
 
 static void test_a_stored_baseline_of_other_features_is_none(const test_setting *setting) {
@@ -427,6 +458,7 @@ const named_test sense_tests[] = {
     {"a-healthy-machine-is-told-about", test_a_healthy_machine_is_told_about},
     {"samples-are-numbered-by-boot", test_samples_are_numbered_by_boot},
     {"a-verdict-flips-after-three-windows", test_a_verdict_flips_after_three_windows_and_is_told_at_once},
+    {"a-restart-does-not-open-the-valve", test_a_restart_does_not_open_the_valve},
     {"single-windows-flip-nothing", test_single_windows_flip_nothing},
     {"settings-change-on-the-fly", test_settings_change_on_the_fly},
     {"commissioning-subtracts-the-machine", test_commissioning_subtracts_the_machine},
@@ -434,6 +466,7 @@ const named_test sense_tests[] = {
     {"a-newer-token-begins-again", test_a_newer_token_begins_again},
     {"the-same-token-is-answered-once", test_the_same_token_is_answered_once},
     {"a-baseline-survives-power-cuts", test_a_baseline_survives_power_cuts},
+    {"a-baseline-that-cannot-be-stored-is-not-used", test_a_baseline_that_cannot_be_stored_is_not_used},
     {"a-stored-baseline-of-other-features-is-none", test_a_stored_baseline_of_other_features_is_none},
     {"nothing-is-sampled-while-a-model-is-tested", test_nothing_is_sampled_while_a_model_is_tested},
     {"lost-samples-begin-the-window-again", test_lost_samples_begin_the_window_again},

@@ -74,12 +74,12 @@ SIGNALS = (
 )
 
 VERDICTS = (
-    Bug("no-hysteresis", "ef_level1.c", "level1->opposing < windows ||", "", "single-windows-flip-nothing"),
+    Bug("no-hysteresis", "ef_level1.c", "level1->equal < windows", "false", "single-windows-flip-nothing"),
     Bug(
         "doubts-add-up",
         "ef_level1.c",
-        "says != level1->anomalous ? level1->opposing + 1 : 0",
-        "level1->opposing + (says != level1->anomalous ? 1 : 0)",
+        "says != level1->last ? 1 :",
+        "says != level1->last ? level1->equal :",
         "single-windows-flip-nothing",
     ),
     Bug(
@@ -88,6 +88,13 @@ VERDICTS = (
         " || (wanted == EF_VALVE_OPEN && rests)",
         "",
         "a-verdict-flips-after-three-windows",
+    ),
+    Bug(
+        "a-restart-opens",
+        "ef_sense.c",
+        "if (sense->judged && sense->level1.settled) {",
+        "if (sense->judged) {",
+        "a-restart-does-not-open-the-valve",
     ),
     Bug(
         "no-zero-point",
