@@ -29,6 +29,7 @@ extern const named_test provision_tests[];
 extern const named_test exchange_tests[];
 extern const named_test birth_power_tests[];
 extern const named_test fft_tests[];
+extern const named_test window_tests[];
 extern const named_test feature_tests[];
 extern const named_test sense_tests[];
 extern const named_test level2_tests[];

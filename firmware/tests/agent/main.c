@@ -75,7 +75,7 @@ static int run_tests(const test_setting *setting, const char *only) {
     const named_test *const groups[] = {journal_tests, http_tests, update_tests, download_tests, message_tests,
                                         resume_tests,  boot_tests, key_tests,    sharing_tests,
                                         provision_tests, exchange_tests,
-                                        fft_tests, feature_tests, sense_tests, level2_tests, number_tests};
+                                        fft_tests, window_tests, feature_tests, sense_tests, level2_tests, number_tests};
     tally count = {0, 0};
     for (size_t group = 0; group < sizeof groups / sizeof groups[0]; group++) {
         run_group(groups[group], setting, only, &count);
