@@ -4,6 +4,7 @@
 #include <esp_log.h>
 #include <esp_system.h>
 #include <esp_task_wdt.h>
+#include <freertos/FreeRTOS.h>
 #include <freertos/task.h>
 #include <stdlib.h>
 

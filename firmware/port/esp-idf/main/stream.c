@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <lwip/netdb.h>
 #include <lwip/sockets.h>
-#include <poll.h>
+#include <sys/poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
 /* A DS18B20 on the machine's case. It converts for most of a second, so a task of its own waits for it. */
 #include <ds18b20.h>
 #include <esp_log.h>
+#include <freertos/FreeRTOS.h>
 #include <freertos/task.h>
 #include <onewire_bus.h>
 
