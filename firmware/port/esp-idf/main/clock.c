@@ -24,8 +24,8 @@ static int64_t wall_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_usec / 1000;
 }
 
-/* A certificate needs a time before SNTP answers, and SNTP proves nothing: it starts from the latest time that was kept,
- * or from the one that the firmware was built with. */
+/* A certificate needs a time before SNTP answers: it starts from the latest one that was kept, or from the one that the
+ * firmware was built with. */
 void clock_open(ei_board *board) {
     int64_t floor_ms = (int64_t)CONFIG_EDGEFLEET_TIME_FLOOR * 1000;
     if (!store_read(STORE_TIME, &board->saved_time, sizeof board->saved_time) || board->saved_time < floor_ms) {

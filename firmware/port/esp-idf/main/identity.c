@@ -189,7 +189,6 @@ static bool install_certificate(void *context, const char *pem, size_t length) {
         free(copy);
         return false;
     }
-    store_erase(STORE_CLAIM);
     if (identity->certificate == NULL) {
         identity->certificate = copy;
     } else {

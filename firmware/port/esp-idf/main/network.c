@@ -35,6 +35,10 @@ static bool is_done(esp_err_t error, const char *what) {
     return error == ESP_OK;
 }
 
+static bool hear(esp_event_base_t base, int32_t id) {
+    return is_done(esp_event_handler_instance_register(base, id, note_event, NULL, NULL), "events");
+}
+
 static bool start_station(void) {
     wifi_init_config_t driver = WIFI_INIT_CONFIG_DEFAULT();
     wifi_config_t station = {0};
@@ -53,11 +57,8 @@ bool network_open(void) {
     if (!is_done(esp_netif_init(), "network interfaces") || !is_done(esp_event_loop_create_default(), "events")) {
         return false;
     }
-    return esp_netif_create_default_wifi_sta() != NULL &&
-           is_done(esp_event_handler_instance_register(WIFI_EVENT, ESP_EVENT_ANY_ID, note_event, NULL, NULL), "events") &&
-           is_done(esp_event_handler_instance_register(IP_EVENT, IP_EVENT_STA_GOT_IP, note_event, NULL, NULL), "events") &&
-           is_done(esp_event_handler_instance_register(IP_EVENT, IP_EVENT_STA_LOST_IP, note_event, NULL, NULL), "events") &&
-           start_station();
+    return esp_netif_create_default_wifi_sta() != NULL && hear(WIFI_EVENT, ESP_EVENT_ANY_ID) &&
+           hear(IP_EVENT, IP_EVENT_STA_GOT_IP) && hear(IP_EVENT, IP_EVENT_STA_LOST_IP) && start_station();
 }
 
 bool network_is_up(void) {

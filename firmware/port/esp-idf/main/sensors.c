@@ -47,7 +47,8 @@ static void begin_frame(ei_sensors *sensors) {
 }
 
 /* In an interrupt, which runs on while flash is written and code in flash cannot be read. */
-static bool IRAM_ATTR note_overflow(adc_continuous_handle_t adc, const adc_continuous_evt_data_t *data, void *argument) {
+static bool IRAM_ATTR note_overflow(adc_continuous_handle_t adc, const adc_continuous_evt_data_t *data,
+                                    void *argument) {
     (void)adc;
     (void)data;
     atomic_store(&((ei_sensors *)argument)->overflowed, true);

@@ -1,5 +1,5 @@
-/* esp-mqtt runs in a task of its own, and the agent in one: events go over in a queue, and only the agent's task calls the
- * client. Nothing in the client's task waits for the agent, which may itself be waiting for the client's lock. */
+/* esp-mqtt runs in a task of its own, and the agent in one: events go over in a queue, and only the agent's task calls
+ * the client. Nothing in the client's task waits for the agent, which may itself be waiting for the client's lock. */
 #include <esp_log.h>
 #include <esp_random.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ typedef struct {
 
 static const char tag[] = "session";
 
-/* What does not fit is not waited for: the agent then drops the connection, and the broker says its retained part again. */
+/* What does not fit is not waited for: the agent drops the connection, and the broker says what it retains again. */
 static void post(ei_session *session, const ei_event *event) {
     if (xQueueSend(session->events, event, 0) != pdTRUE) {
         free(event->block);

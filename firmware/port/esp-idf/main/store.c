@@ -71,13 +71,3 @@ bool store_write(const char *key, const void *bytes, size_t length) {
     }
     return error == ESP_OK;
 }
-
-void store_erase(const char *key) {
-    nvs_handle_t handle;
-    if (nvs_open(SPACE, NVS_READWRITE, &handle) == ESP_OK) {
-        if (nvs_erase_key(handle, key) == ESP_OK) {
-            (void)nvs_commit(handle);
-        }
-        nvs_close(handle);
-    }
-}

@@ -8,7 +8,7 @@
 
 /* Keys have at most 15 characters. */
 #define STORE_DEVICE_ID "device-id"      /* string; missing: class and MAC address */
-#define STORE_CLAIM "claim"              /* string; erased once it was used */
+#define STORE_CLAIM "claim"              /* string; kept: power may fail before what it brought is stored */
 #define STORE_SSID "wifi-ssid"           /* string */
 #define STORE_PASSWORD "wifi-password"   /* string */
 #define STORE_CA "ca"                    /* blob: PEM, of every server */
@@ -30,6 +30,5 @@ bool store_read(const char *key, void *out, size_t length);
 char *store_copy(const char *key, size_t *length);
 
 bool store_write(const char *key, const void *bytes, size_t length);
-void store_erase(const char *key);
 
 #endif
