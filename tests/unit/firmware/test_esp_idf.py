@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.contract_core import ROOT
 from support.esp_idf_port import (
     PORT,
     PUBLISHED,
@@ -17,6 +18,7 @@ from support.esp_idf_port import (
     find_partition_faults,
     find_source_faults,
     read_layout,
+    read_partitions,
 )
 
 
@@ -164,3 +166,15 @@ def test_the_classic_chip_can_convert_as_fast_as_the_port_asks() -> None:
     lowest = [int(value) for value in re.findall(r"FREQ_THRES_LOW (\d+)", caps)]
     highest = [int(value) for value in re.findall(r"FREQ_THRES_HIGH (\d+)", caps)]
     assert max(lowest) <= rate <= min(highest)
+
+
+def test_the_page_shows_this_flash_map_and_these_operators() -> None:
+    page = (ROOT / "docs" / "firmware-esp-idf.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| `0x([0-9a-f]{6})` \| (\d+) (KiB|MiB) \|", page, re.MULTILINE)
+    shown = {name: (int(at, 16), int(size) * (1024 if unit == "KiB" else 1024**2)) for name, at, size, unit in rows}
+    assert shown == {name: (each.offset, each.size) for name, each in read_partitions(PORT).items()}
+    source = (PORT / "main" / "inference.cc").read_text()
+    operators = re.findall(r"^    X\((\w+), ", source, re.MULTILINE)
+    listed = re.search(r"Operators that it knows, and reports:([^.]*)\.", page)
+    assert listed is not None
+    assert re.findall(r"`(\w+)`", listed[1]) == operators == sorted(operators)
