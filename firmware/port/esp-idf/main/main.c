@@ -77,6 +77,7 @@ static ef_agent *start_agent(void) {
         .release_count = keys.release_count,
         .assignment_keys = keys.assignment_keys,
         .assignment_count = keys.assignment_count,
+        .keys_version = keys.seen.number,
         .scratch = calloc(1, ef_scratch_size()),
     };
     return config.scratch != NULL ? ef_agent_start(calloc(1, size), size, &config, &board.hal) : NULL;
