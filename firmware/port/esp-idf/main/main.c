@@ -18,6 +18,7 @@
 static const char tag[] = "main";
 
 static ei_board board;
+static ef_agent_config config;
 
 static void wire(void) {
     ef_hal *hal = &board.hal;
@@ -61,8 +62,8 @@ static void read_keys(ef_key_bundle *keys) {
 
 static ef_agent *start_agent(void) {
     static ef_key_bundle keys;
-    static ef_agent_config config;
     size_t size = ef_agent_size();
+    bool is_asked = board.hal.stream.host[EF_PEER_DEVICE_REGISTRY] != NULL;
     read_keys(&keys);
     config = (ef_agent_config){
         .device_id = board.identity.device_id,
@@ -79,8 +80,11 @@ static ef_agent *start_agent(void) {
         .assignment_count = keys.assignment_count,
         .keys_version = keys.seen.number,
         .scratch = calloc(1, ef_scratch_size()),
+        .provision = is_asked ? calloc(1, ef_provision_size()) : NULL,
+        .sense_memory = calloc(1, ef_sense_size()),
     };
-    return config.scratch != NULL ? ef_agent_start(calloc(1, size), size, &config, &board.hal) : NULL;
+    bool is_enough = config.scratch != NULL && config.sense_memory != NULL && (config.provision != NULL || !is_asked);
+    return is_enough ? ef_agent_start(calloc(1, size), size, &config, &board.hal) : NULL;
 }
 
 /* Mended by a person, or by luck: it tries again, and says once a minute what is wrong. */
@@ -90,10 +94,19 @@ static void give_up(const char *why) {
     esp_restart();
 }
 
+/* As large as a certificate's answer, and of no use once the device may work. */
+static void free_provision(const ef_agent *agent) {
+    if (config.provision != NULL && ef_agent_is_activated(agent)) {
+        free(config.provision);
+        config.provision = NULL;
+    }
+}
+
 static void run(ef_agent *agent) {
     ESP_ERROR_CHECK(esp_task_wdt_add(NULL));
     for (;;) {
         uint32_t wait_ms = ef_agent_poll(agent);
+        free_provision(agent);
         session_work(&board.session, wait_ms < WAIT_MOST_MS ? wait_ms : WAIT_MOST_MS);
         clock_work(&board);
         ESP_ERROR_CHECK(esp_task_wdt_reset());
