@@ -19,7 +19,11 @@ help: ## Print this list
 	@printf 'EDGEFLEET_BASE_IMAGE=<image>        build images on this base instead of one made here\n'
 	@printf 'EDGEFLEET_CACHE=<folder>            where built binaries are kept (default: ~/.cache)\n'
 
-$(STAMP): requirements.lock pyproject.toml $(wildcard */pyproject.toml workloads/*/pyproject.toml)
+# The firmware's feature extractor is compiled into the environment, so a compiler comes first and its sources count.
+EXTRACTOR := $(wildcard workloads/features/src/edgefleet_features/*.c workloads/features/setup.py firmware/core/src/ef_f*.c \
+  firmware/generated/edgefleet_features.*)
+$(STAMP): requirements.lock pyproject.toml $(wildcard */pyproject.toml workloads/*/pyproject.toml) $(EXTRACTOR)
+	@$(STEP) "system packages" scripts/install-packages
 	@$(STEP) "Python environment" scripts/install-python $(VENV)
 	@touch $@
 
