@@ -6,13 +6,6 @@ enum { COPY_BYTES = 64 };
 
 /* In flash as in memory: a journal never leaves its device. */
 typedef struct {
-    uint32_t magic;
-    uint32_t sequence;
-    uint32_t crc;
-    uint32_t reserved; /* stays erased */
-} sector_header;
-
-typedef struct {
     uint16_t key;
     uint16_t length;
     uint32_t number;
@@ -22,7 +15,8 @@ typedef struct {
 enum { CHECKED_BYTES = 8 };
 _Static_assert(sizeof(record_header) == CHECKED_BYTES + sizeof(uint32_t), "no padding in a record's header");
 
-static const uint32_t magic = 0x314A4645; /* "EFJ1" */
+/* Where the first record of a sector lies: not at 0, which says that there is none. */
+static const uint32_t first_record = 4;
 
 static uint32_t crc32_extend(uint32_t crc, const void *bytes, size_t length) {
     /* Half a byte at a time: a table of 64 bytes. */
@@ -53,21 +47,6 @@ static bool read_at(const ef_journal *journal, uint32_t sector, uint32_t offset,
 static bool program_at(const ef_journal *journal, uint32_t sector, uint32_t offset, const void *bytes, size_t length) {
     return length == 0 ||
            journal->hal->flash.program(journal->hal->context, flash_at(journal, sector, offset), bytes, length);
-}
-
-static uint32_t header_crc(const sector_header *header) {
-    return crc32_extend(crc32_extend(0, &header->magic, sizeof header->magic), &header->sequence,
-                        sizeof header->sequence);
-}
-
-static bool read_sector(const ef_journal *journal, uint32_t sector, uint32_t *sequence) {
-    sector_header header;
-    if (!read_at(journal, sector, 0, &header, sizeof header) || header.magic != magic ||
-        header.crc != header_crc(&header)) {
-        return false;
-    }
-    *sequence = header.sequence;
-    return true;
 }
 
 /* Whether a whole record lies there. */
@@ -110,7 +89,7 @@ static bool is_erased(const ef_journal *journal, uint32_t sector, uint32_t from)
  * and what follows still counts. */
 static void scan(ef_journal *journal) {
     record_header header;
-    uint32_t at = sizeof(sector_header);
+    uint32_t at = first_record;
     uint32_t end = at;
     while (at + sizeof header <= EF_FLASH_SECTOR) {
         /* Numbers rise: stale bytes inside a torn record cannot pass for a newer one. */
@@ -126,14 +105,6 @@ static void scan(ef_journal *journal) {
     }
     /* Behind a torn record nothing is appended: the next one goes to the other sector. */
     journal->next = is_erased(journal, journal->sector, end) ? end : EF_FLASH_SECTOR;
-}
-
-static bool write_header(const ef_journal *journal, uint32_t sector, uint32_t sequence) {
-    sector_header header = {magic, sequence, 0, UINT32_MAX};
-    uint32_t read_back = 0;
-    header.crc = header_crc(&header);
-    return program_at(journal, sector, 0, &header, sizeof header) && read_sector(journal, sector, &read_back) &&
-           read_back == sequence;
 }
 
 static bool write_record(const ef_journal *journal, uint32_t sector, uint32_t offset, const record_header *header,
@@ -159,21 +130,35 @@ static bool copy_record(const ef_journal *journal, unsigned key, uint32_t sector
     return read_record(journal, sector, offset, &read_back);
 }
 
-bool ef_journal_open(ef_journal *journal, const ef_hal *hal, uint32_t base) {
-    uint32_t sequences[EF_JOURNAL_SECTORS] = {0, 0};
-    memset(journal, 0, sizeof *journal);
-    journal->hal = hal;
-    journal->base = base;
-    bool first = read_sector(journal, 0, &sequences[0]);
-    bool second = read_sector(journal, 1, &sequences[1]);
-    if (!first && !second) {
-        journal->next = sizeof(sector_header);
-        journal->sequence = 1;
-        return hal->flash.erase(hal->context, base) && write_header(journal, 0, 1);
+static unsigned count_keys(const ef_journal *journal) {
+    unsigned count = 0;
+    for (unsigned key = 0; key < EF_JOURNAL_KEYS; key++) {
+        count += journal->at[key] != 0;
     }
-    journal->sector = second && (!first || sequences[1] > sequences[0]) ? 1 : 0;
-    journal->sequence = sequences[journal->sector];
-    scan(journal);
+    return count;
+}
+
+/* Numbers rise, and a move writes its new record last: who has the highest has everything. Before that record, both
+ * sectors may have the same highest number, and the one that is moved from has more keys. No header says which sector
+ * counts: a bit of it that rots would bring back what the other one remembers. */
+static bool is_newer(const ef_journal *one, const ef_journal *other) {
+    return one->number != other->number ? one->number > other->number : count_keys(one) > count_keys(other);
+}
+
+bool ef_journal_open(ef_journal *journal, const ef_hal *hal, uint32_t base) {
+    ef_journal sectors[EF_JOURNAL_SECTORS];
+    memset(sectors, 0, sizeof sectors);
+    for (uint32_t i = 0; i < EF_JOURNAL_SECTORS; i++) {
+        sectors[i].hal = hal;
+        sectors[i].base = base;
+        sectors[i].sector = i;
+        scan(&sectors[i]);
+    }
+    *journal = sectors[is_newer(&sectors[1], &sectors[0]) ? 1 : 0];
+    if (journal->number == 0) {
+        journal->next = first_record;
+        return hal->flash.erase(hal->context, flash_at(journal, journal->sector, 0));
+    }
     return true;
 }
 
@@ -207,17 +192,16 @@ static bool is_there_already(const ef_journal *journal, unsigned key, const uint
     return true;
 }
 
-/* Writes the live records and the new one to the other sector, then its header: only that makes them count. */
+/* Writes the live records to the other sector, then the new one: only that makes them count. */
 static bool move_with(ef_journal *journal, const record_header *header, const void *bytes) {
     ef_journal moved = *journal;
-    uint32_t at = sizeof(sector_header);
+    uint32_t at = first_record;
     moved.sector = 1 - journal->sector;
-    moved.sequence = journal->sequence + 1;
     if (!journal->hal->flash.erase(journal->hal->context, flash_at(journal, moved.sector, 0))) {
         return false;
     }
     /* In the order of their numbers, as a scan wants them; the new record has the highest. */
-    for (uint32_t from = sizeof(sector_header); from < EF_FLASH_SECTOR; from += 4) {
+    for (uint32_t from = first_record; from < EF_FLASH_SECTOR; from += 4) {
         for (unsigned key = 0; key < EF_JOURNAL_KEYS; key++) {
             if (journal->at[key] != from || key == header->key) {
                 continue;
@@ -230,8 +214,7 @@ static bool move_with(ef_journal *journal, const record_header *header, const vo
             at += space_of(journal->length[key]);
         }
     }
-    if (at + space_of(header->length) > EF_FLASH_SECTOR || !write_record(journal, moved.sector, at, header, bytes) ||
-        !write_header(journal, moved.sector, moved.sequence)) {
+    if (at + space_of(header->length) > EF_FLASH_SECTOR || !write_record(journal, moved.sector, at, header, bytes)) {
         return false;
     }
     moved.at[header->key] = (uint16_t)at;

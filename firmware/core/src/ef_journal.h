@@ -1,8 +1,9 @@
 /* What a device must not forget: a log of small records in two flash sectors.
  *
  * The latest record of a key counts. A record is there or it is not: its CRC covers all of it. When the sector is full,
- * the live records and the new one are written to the other sector, whose header is programmed last; so at every moment
- * exactly one sector is the one to read, and power may fail between any two bits. */
+ * the live records are copied to the other sector, and then the new one is written there. Every record has a number, and
+ * they rise: the sector with the highest is the one to read, it has all the others, and power may fail between any two
+ * bits. */
 #ifndef EDGEFLEET_EF_JOURNAL_H
 #define EDGEFLEET_EF_JOURNAL_H
 
@@ -17,7 +18,6 @@ typedef struct {
     const ef_hal *hal;
     uint32_t base;                    /* where the first of the two sectors begins */
     uint32_t sector;                  /* the one in use: 0 or 1 */
-    uint32_t sequence;                /* of that sector; higher is newer */
     uint32_t number;                  /* of the last record; higher is newer */
     uint32_t next;                    /* where the next record goes; EF_FLASH_SECTOR when none may be appended */
     uint16_t at[EF_JOURNAL_KEYS];     /* where the latest record of each key lies; 0 for none */

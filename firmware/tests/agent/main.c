@@ -74,7 +74,7 @@ static void run_group(const named_test *test, const test_setting *setting, const
 static int run_tests(const test_setting *setting, const char *only) {
     const named_test *const groups[] = {journal_tests, http_tests, update_tests, download_tests, message_tests,
                                         resume_tests,  boot_tests, key_tests,    sharing_tests,
-                                        provision_tests, exchange_tests,
+                                        provision_tests, exchange_tests, threat_tests,
                                         fft_tests, window_tests, feature_tests, sense_tests, level2_tests, number_tests};
     tally count = {0, 0};
     for (size_t group = 0; group < sizeof groups / sizeof groups[0]; group++) {

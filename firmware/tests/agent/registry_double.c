@@ -68,6 +68,19 @@ static void say_head(registry_double *registry, size_t whole, size_t from) {
     say_text(registry, "\r\n");
 }
 
+static void attack(const registry_double *registry, const char *path, uint8_t *content, size_t whole) {
+    if (registry->swapped != NULL && strstr(path, registry->swapped) != NULL) {
+        size_t length = 0;
+        uint8_t *other = file_read(registry->root, registry->with, &length);
+        memset(content, 0, whole);
+        memcpy(content, other, length < whole ? length : whole);
+        free(other);
+    }
+    if (registry->tampered != NULL && strstr(path, registry->tampered) != NULL && registry->tampered_at < whole) {
+        content[registry->tampered_at] ^= registry->mask;
+    }
+}
+
 static void say_file(registry_double *registry, const char *path) {
     size_t whole = 0;
     uint8_t *content = file_read_if_there(registry->root, path + 1, &whole);
@@ -77,6 +90,7 @@ static void say_file(registry_double *registry, const char *path) {
         say_text(registry, "HTTP/1.1 404 Not Found\r\nContent-Length: 21\r\n\r\n{\"reason\":\"NotFound\"}");
         return;
     }
+    attack(registry, path, content, whole);
     if (from >= whole) {
         give_up("the core asks for a part beyond the end", registry->request);
     }

@@ -8,12 +8,25 @@ from support.seeded_bugs import Bug, find_bug
 
 BUGS = (
     Bug(
-        "header-before-records",
+        "the-new-record-before-the-others",
         "ef_journal.c",
-        "|| !write_record(journal, moved.sector, at, header, bytes) ||\n"
-        "        !write_header(journal, moved.sector, moved.sequence)) {",
-        "|| !write_header(journal, moved.sector, moved.sequence) ||\n"
-        "        !write_record(journal, moved.sector, at, header, bytes)) {",
+        "    /* In the order of their numbers, as a scan wants them; the new record has the highest. */\n",
+        "    if (!write_record(journal, moved.sector, at, header, bytes)) {\n        return false;\n    }\n"
+        "    at += space_of(header->length);\n",
+        "journal-survives-a-power-cut-at-every-byte",
+    ),
+    Bug(
+        "the-second-sector-outranks-the-records",
+        "ef_journal.c",
+        "return one->number != other->number ? one->number > other->number : count_keys(one) > count_keys(other);",
+        "return one->number > 0 && other->sector == 0;",
+        "journal-survives-a-power-cut-at-every-byte",
+    ),
+    Bug(
+        "a-move-that-did-not-end-counts",
+        "ef_journal.c",
+        "one->number > other->number : count_keys(one) > count_keys(other);",
+        "one->number > other->number : count_keys(one) > 0;",
         "journal-survives-a-power-cut-at-every-byte",
     ),
     Bug(
@@ -262,6 +275,41 @@ BUGS = (
         "    agent->must_subscribe = true;\n}\n\nvoid ef_agent_message",
         "}\n\nvoid ef_agent_message",
         "new-keys-command-and-the-old-ones-no-more",
+    ),
+    Bug(
+        "a-model-of-another-manifest",
+        "ef_verify.c",
+        "if (seen.has_digest && memcmp(seen.digest, context->digest, EF_SHA256_BYTES) != 0) {",
+        "if (!seen.has_digest) {",
+        "mix-and-match-manifests",
+    ),
+    Bug(
+        "a-class-is-a-class",
+        "ef_verify.c",
+        'if (!ef_json_text_is(json, ef_json_member(json, 0, "deviceClass"), context->device_class)) {',
+        "if (context->device_class == NULL) {",
+        "wrong-device-or-class",
+    ),
+    Bug(
+        "any-command-is-new",
+        "ef_verify.c",
+        "    return offered->number == seen->number ? EF_REASON_UNCHANGED : EF_REASON_OK;",
+        "    return EF_REASON_OK;",
+        "crash-looping-model",
+    ),
+    Bug(
+        "an-unsigned-manifest-will-do",
+        "ef_dsse.c",
+        "    ef_reason reason = EF_REASON_UNKNOWN_KEY;\n",
+        "    ef_reason reason = EF_REASON_OK;\n",
+        "forged-manifest",
+    ),
+    Bug(
+        "older-commands-are-as-good",
+        "ef_verify.c",
+        "if (offered->number < seen->number || (offered->number == seen->number && other_bytes)) {",
+        "if (offered->number == seen->number && other_bytes) {",
+        "replayed-duplicated-and-reordered-commands",
     ),
 )
 
