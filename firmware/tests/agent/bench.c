@@ -391,8 +391,17 @@ const char *bench_said(bench *b, const char *path) {
     return text;
 }
 
-bool bench_runs_what_it_says(bench *b) {
+/* Whether a file of the registry lies in flash, byte for byte. */
+static bool lies_at(const bench *b, uint32_t at, const char *folder, const char *digest, size_t *length) {
     char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, digest);
+    uint8_t *file = file_read_if_there(b->updates, path, length);
+    bool good = file != NULL && memcmp(file, b->flash.bytes + at, *length) == 0;
+    free(file);
+    return good;
+}
+
+bool bench_runs_what_it_says(bench *b) {
     char digest[80];
     char slot[8];
     size_t length = 0;
@@ -401,12 +410,32 @@ bool bench_runs_what_it_says(bench *b) {
     if (slot[0] == '\0') {
         return b->runtime.model == NULL;
     }
-    (void)snprintf(path, sizeof path, "v1/blobs/sha256/%s", digest);
-    uint8_t *model = file_read_if_there(b->updates, path, &length);
-    const uint8_t *flash = b->flash.bytes + ef_model_at(slot[0] == 'a' ? 0 : 1, b->config.slot_bytes);
+    uint32_t at = ef_model_at(slot[0] == 'a' ? 0 : 1, b->config.slot_bytes);
+    const uint8_t *flash = b->flash.bytes + at;
     /* The first model's version is "1.0.0" and its bias is 1, and so on. */
-    bool good = model != NULL && memcmp(model, flash, length) == 0 && b->runtime.model == flash &&
-                b->runtime.length == length && atoi(bench_said(b, "active.version")) == model[8];
-    free(model);
-    return good;
+    return lies_at(b, at, "v1/blobs/sha256", digest, &length) && b->runtime.model == flash &&
+           b->runtime.length == length && atoi(bench_said(b, "active.version")) == flash[8];
+}
+
+bool bench_has_what_it_says(bench *b) {
+    static const char *const names[] = {"active", "previous"};
+    for (size_t i = 0; i < 2; i++) {
+        char path[32];
+        char digests[2][80];
+        char slot[8];
+        size_t length = 0;
+        (void)snprintf(path, sizeof path, "%s.slot", names[i]);
+        (void)snprintf(slot, sizeof slot, "%s", bench_said(b, path));
+        (void)snprintf(path, sizeof path, "%s.digest", names[i]);
+        (void)snprintf(digests[0], sizeof digests[0], "%s", bench_said(b, path));
+        (void)snprintf(path, sizeof path, "%s.manifestDigest", names[i]);
+        (void)snprintf(digests[1], sizeof digests[1], "%s", bench_said(b, path));
+        unsigned index = slot[0] == 'a' ? 0 : 1;
+        if (slot[0] != '\0' &&
+            (!lies_at(b, ef_model_at(index, b->config.slot_bytes), "v1/blobs/sha256", digests[0], &length) ||
+             !lies_at(b, ef_manifest_at(index), "v1/manifests/sha256", digests[1], &length))) {
+            return false;
+        }
+    }
+    return true;
 }

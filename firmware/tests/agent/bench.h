@@ -78,18 +78,21 @@ bench_end bench_run(bench *b, uint64_t ms);
 /* Lets time pass until nothing is under way, at most an hour. */
 bench_end bench_settle(bench *b);
 
+/* Whether a poll of any bench has led from one step to the other. */
+bool bench_took(ef_step from, ef_step to);
+
 /* Runs what follows with power that fails at this unit of work; 0: never. */
 void bench_cut_at(bench *b, uint64_t work);
 
 void bench_forget(bench *b);
-
-/* Whether a poll of any bench has led from one step to the other. */
-bool bench_took(ef_step from, ef_step to);
 
 /* A member of the last report, such as "active.version"; "" when it is absent. Numbers as text. */
 const char *bench_said(bench *b, const char *path);
 
 /* Whether the bytes of the active slot are the model that the report names, whole, and loaded. */
 bool bench_runs_what_it_says(bench *b);
+
+/* Whether models and manifests of the active and of the previous slot are those that the report names, byte for byte. */
+bool bench_has_what_it_says(bench *b);
 
 #endif

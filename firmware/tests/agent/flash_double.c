@@ -65,7 +65,9 @@ bool flash_program(flash_double *flash, uint32_t offset, const void *bytes, size
             give_up("the core programs flash that is not erased", "program");
         }
         if (!has_power(flash)) {
-            *cell = (uint8_t)(*cell & (from[i] | noise(flash))); /* some bits got there */
+            if (!flash->clean) {
+                *cell = (uint8_t)(*cell & (from[i] | noise(flash)));
+            }
             flash->power_off(flash->context);
         }
         *cell = from[i];
@@ -87,7 +89,7 @@ bool flash_erase(flash_double *flash, uint32_t offset) {
     for (uint32_t part = 0; part < FLASH_ERASE_COST; part++) {
         if (!has_power(flash)) {
             /* The rest of the sector is neither what it was nor erased. */
-            for (uint32_t i = part * PART; i < EF_FLASH_SECTOR; i++) {
+            for (uint32_t i = part * PART; i < EF_FLASH_SECTOR && !flash->clean; i++) {
                 flash->bytes[offset + i] |= (uint8_t)(noise(flash) & noise(flash));
             }
             flash->power_off(flash->context);

@@ -1,192 +1,103 @@
-/* Power that fails in the middle of every flash operation of an update, and of what follows.
+/* Power that fails in the middle of anything.
  *
- * After each cut: the active slot's bytes are a model that was published, the version reported is theirs, what was
- * promised before still holds, and the update ends well. */
+ * After each cut: the active slot's bytes are a model that was published, the version reported is theirs, two boots say
+ * the same, what was promised before still holds, and what the device is told ends well. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
 #include "ef_update.h"
+#include "power.h"
 
-typedef struct {
-    const char *first;
-    const char *second; /* the update that is cut */
-    const char *again;  /* the same model under a newer generation */
-} story;
-
-typedef struct {
-    bench b;
-    uint8_t *before; /* flash when the cut update was about to begin */
-    char enrolment[64];
-    unsigned worse; /* cuts after which something did not hold */
-} rig;
-
-static void make_rig(rig *r, const test_setting *setting, const story *told) {
-    memset(r, 0, sizeof *r);
-    bench_make(&r->b, setting->updates, NULL);
-    CHECK(bench_boot(&r->b) == BENCH_RAN);
-    CHECK(bench_send(&r->b, told->first) == BENCH_RAN);
-    CHECK(bench_settle(&r->b) == BENCH_RAN);
-    (void)snprintf(r->enrolment, sizeof r->enrolment, "%s", bench_said(&r->b, "enrolmentId"));
-    r->before = malloc(r->b.flash.size);
-    memcpy(r->before, r->b.flash.bytes, r->b.flash.size);
-}
-
-static void free_rig(rig *r) {
-    bench_free(&r->b);
-    free(r->before);
-}
-
-/* Boots and obeys until power fails or all is done. */
-static bench_end live(bench *b, const char *order, uint64_t cut) {
-    bench_cut_at(b, cut);
-    bench_end end = bench_boot(b);
-    end = end == BENCH_RAN ? bench_send(b, order) : end;
-    end = end == BENCH_RAN ? bench_settle(b) : end;
-    b->flash.cut_at = 0;
-    return end;
-}
-
-static bool is_sound(rig *r, int64_t least_generation) {
-    bench *b = &r->b;
-    return bench_runs_what_it_says(b) && b->broken == 0 && strcmp(bench_said(b, "enrolmentId"), r->enrolment) == 0 &&
-           strtoll(bench_said(b, "observedGeneration"), NULL, 10) >= least_generation;
-}
-
-/* After a cut: boots, is sound, finishes by itself or says why not, and obeys the next command. */
-static bool converges(rig *r, const story *told, const char *version) {
-    bench *b = &r->b;
-    if (bench_boot(b) != BENCH_RAN || b->agent == NULL || bench_run(b, 1) != BENCH_RAN || !is_sound(r, 1) ||
-        bench_said(b, "active.version")[0] == '\0') {
-        return false;
-    }
-    int64_t seen = strtoll(bench_said(b, "observedGeneration"), NULL, 10);
-    if (bench_send(b, told->second) != BENCH_RAN || bench_settle(b) != BENCH_RAN || !is_sound(r, seen)) {
-        return false;
-    }
-    bool crashed = strcmp(bench_said(b, "reason"), "WatchdogReset") == 0;
-    if (strcmp(bench_said(b, "phase"), crashed ? "Failed" : "Confirmed") != 0) {
-        return false;
-    }
-    if (crashed && (bench_send(b, told->again) != BENCH_RAN || bench_settle(b) != BENCH_RAN)) {
-        return false;
-    }
-    return is_sound(r, seen) && strcmp(bench_said(b, "phase"), "Confirmed") == 0 &&
-           strcmp(bench_said(b, "active.version"), version) == 0;
-}
-
-static void judge(rig *r, const story *told, const char *version, uint64_t cut) {
-    if (!converges(r, told, version)) {
-        if (r->worse++ == 0) {
-            printf("    power failed at unit %llu; then it said %s\n", (unsigned long long)cut, r->b.said);
-        }
-    }
-}
-
-static void reset(rig *r, uint64_t cut) {
-    memcpy(r->b.flash.bytes, r->before, r->b.flash.size);
-    r->b.flash.random = (uint32_t)cut;
-}
-
-static void cut_every_operation(const test_setting *setting, const story *told, const char *version) {
-    rig r;
-    make_rig(&r, setting, told);
-    CHECK(live(&r.b, told->second, 0) == BENCH_RAN);
-    CHECK_SAID(&r.b, "active.version", version);
-    uint32_t operations = r.b.flash.operations;
-    uint64_t total = r.b.flash.work;
-    uint64_t *began = malloc((operations + 1) * sizeof *began);
-    memcpy(began, r.b.flash.began, operations * sizeof *began);
-    began[operations] = total;
-    CHECK(operations > 20 && operations < FLASH_OPERATIONS_MAX);
-    for (uint32_t i = 0; i < operations; i++) {
-        const uint64_t cuts[] = {began[i] + 1, (began[i] + began[i + 1]) / 2 + 1, began[i + 1]};
-        for (size_t each = 0; each < sizeof cuts / sizeof cuts[0]; each++) {
-            reset(&r, cuts[each]);
-            CHECK(live(&r.b, told->second, cuts[each]) == BENCH_CUT);
-            judge(&r, told, version, cuts[each]);
-        }
-    }
-    CHECK(r.worse == 0);
-    free(began);
-    free_rig(&r);
-}
-
-static void test_power_fails_at_every_operation_of_an_update(const test_setting *setting) {
-    static const story told = {"first", "second", "second-last"};
-    cut_every_operation(setting, &told, "2.0.0");
-}
-
-static void test_power_fails_at_every_operation_of_a_switch_back(const test_setting *setting) {
-    bench b;
-    static const char *const orders[] = {"first", "second", "back"};
-    bench_make(&b, setting->updates, NULL);
-    CHECK(bench_boot(&b) == BENCH_RAN);
-    for (size_t i = 0; i < 2; i++) {
-        CHECK(bench_send(&b, orders[i]) == BENCH_RAN);
-        CHECK(bench_settle(&b) == BENCH_RAN);
-    }
-    uint8_t *before = malloc(b.flash.size);
-    memcpy(before, b.flash.bytes, b.flash.size);
-    CHECK(live(&b, "back", 0) == BENCH_RAN);
-    uint64_t total = b.flash.work;
-    for (uint64_t cut = 1; cut <= total; cut += 3) {
-        memcpy(b.flash.bytes, before, b.flash.size);
-        CHECK(live(&b, "back", cut) == BENCH_CUT);
-        CHECK(bench_boot(&b) == BENCH_RAN);
-        CHECK(bench_run(&b, 1) == BENCH_RAN);
-        CHECK(bench_runs_what_it_says(&b));
-        CHECK(bench_said(&b, "active.version")[0] != '\0');
-        CHECK(bench_send(&b, "back") == BENCH_RAN);
-        CHECK(bench_settle(&b) == BENCH_RAN);
-        CHECK(bench_runs_what_it_says(&b));
-        bool crashed = strcmp(bench_said(&b, "reason"), "WatchdogReset") == 0;
-        CHECK_SAID(&b, "active.version", crashed ? "2.0.0" : "1.0.0");
-    }
-    free(before);
-    bench_free(&b);
-}
-
-/* Cut, boot, and cut again wherever that boot or the update it resumes happens to be. */
-static void test_power_fails_twice(const test_setting *setting) {
-    static const story told = {"first", "second", "second-last"};
-    rig r;
+/* One cut around and in the middle of every flash operation, torn and clean, and some bytes in between; then two cuts
+ * anywhere. */
+static void cut_operations(const test_setting *setting, const power_story *story) {
+    enum { STRIDE = 7, TWICE = 400 };
+    power_rig rig;
     uint32_t random = 42;
-    make_rig(&r, setting, &told);
-    CHECK(live(&r.b, told.second, 0) == BENCH_RAN);
-    uint64_t total = r.b.flash.work;
-    for (unsigned i = 0; i < 100; i++) {
-        random = random * 1664525u + 1013904223u;
-        uint64_t first = 1 + (random >> 8) % total;
-        random = random * 1664525u + 1013904223u;
-        uint64_t second = 1 + (random >> 8) % (i % 2 == 0 ? 200 : total);
-        reset(&r, first);
-        CHECK(live(&r.b, told.second, first) == BENCH_CUT);
-        (void)live(&r.b, told.second, second);
-        judge(&r, &told, "2.0.0", first);
+    power_begin(&rig, setting, story);
+    for (uint32_t i = 0; i < rig.operations; i++) {
+        uint64_t first = rig.began[i] + 1;
+        uint64_t last = rig.began[i + 1];
+        power_fail(&rig, (power_cut){first, true});
+        power_fail(&rig, (power_cut){first, false});
+        power_fail(&rig, (power_cut){(first + last) / 2, i % 2 == 0});
+        power_fail(&rig, (power_cut){last, false});
     }
-    CHECK(r.worse == 0);
-    free_rig(&r);
+    for (uint64_t unit = 1; unit <= rig.units; unit += STRIDE) {
+        power_fail(&rig, (power_cut){unit, unit % 2 == 0});
+    }
+    for (unsigned i = 0; i < TWICE; i++) {
+        power_cut cuts[2];
+        for (size_t each = 0; each < 2; each++) {
+            random = random * 1664525u + 1013904223u;
+            /* The second one often soon: in the boot, or in what is done again. */
+            uint64_t range = each == 1 && i % 2 == 0 ? 300 : rig.units;
+            cuts[each] = (power_cut){1 + (random >> 8) % range, (random >> 7 & 1) != 0};
+        }
+        power_fail_twice(&rig, cuts[0], cuts[1]);
+    }
+    printf("power cuts of a %s: %llu\n", story->name, (unsigned long long)rig.cuts);
+    power_end(&rig);
 }
 
-/* The same at every byte: minutes. */
-static void test_power_fails_at_every_byte(const test_setting *setting) {
-    static const story told = {"first", "second", "second-last"};
-    rig r;
-    uint64_t cut = 1;
-    make_rig(&r, setting, &told);
-    for (; cut < 1000000; cut++) {
-        reset(&r, cut);
-        if (live(&r.b, told.second, cut) != BENCH_CUT) {
-            break;
-        }
-        judge(&r, &told, "2.0.0", cut);
+/* Every unit of work, torn and clean. */
+static void cut_bytes(const test_setting *setting, const power_story *story) {
+    power_rig rig;
+    power_begin(&rig, setting, story);
+    for (uint64_t unit = 1; unit <= rig.units; unit++) {
+        power_fail(&rig, (power_cut){unit, false});
+        power_fail(&rig, (power_cut){unit, true});
     }
-    CHECK(cut > 10000 && cut < 1000000);
-    CHECK(r.worse == 0);
-    printf("power failed %llu times\n", (unsigned long long)cut - 1);
-    free_rig(&r);
+    printf("power cuts of a %s at every byte: %llu\n", story->name, (unsigned long long)rig.cuts);
+    power_end(&rig);
 }
+
+/* At the beginning of every operation, and then at the beginning of every one that follows; then anywhere. */
+static void cut_twice(const test_setting *setting, const power_story *story) {
+    enum { SAMPLE = 3000 };
+    static uint64_t began[FLASH_OPERATIONS_MAX];
+    power_rig rig;
+    uint32_t random = 7;
+    power_begin(&rig, setting, story);
+    for (uint32_t i = 0; i < rig.operations; i++) {
+        power_cut first = {rig.began[i] + 1, i % 2 == 0};
+        uint32_t count = power_operations_after(&rig, first, began);
+        for (uint32_t next = 0; next < count; next++) {
+            power_fail_twice(&rig, first, (power_cut){began[next] + 1, true});
+            power_fail_twice(&rig, first, (power_cut){began[next] + 1, false});
+        }
+    }
+    for (unsigned i = 0; i < SAMPLE; i++) {
+        power_cut cuts[2];
+        for (size_t each = 0; each < 2; each++) {
+            random = random * 1664525u + 1013904223u;
+            cuts[each] = (power_cut){1 + (random >> 8) % rig.units, (random >> 7 & 1) != 0};
+        }
+        power_fail_twice(&rig, cuts[0], cuts[1]);
+    }
+    printf("power cuts of a %s, two at a time: %llu\n", story->name, (unsigned long long)rig.cuts);
+    power_end(&rig);
+}
+
+/* A test for each story: C has no closures. */
+#define STORY(number, symbol) \
+    static void test_operations_of_##symbol(const test_setting *setting) { \
+        cut_operations(setting, &power_stories[number]); \
+    } \
+    static void test_bytes_of_##symbol(const test_setting *setting) { \
+        cut_bytes(setting, &power_stories[number]); \
+    } \
+    static void test_twice_in_##symbol(const test_setting *setting) { \
+        cut_twice(setting, &power_stories[number]); \
+    }
+
+STORY(0, a_first_install)
+STORY(1, an_update)
+STORY(2, a_switch_back)
+STORY(3, a_resumed_download)
+STORY(4, a_key_rotation)
+STORY(5, a_failing_model)
+STORY(6, a_crashing_model)
 
 /* After all the others: no row of the table is there for nothing. */
 static void test_every_transition_was_taken(const test_setting *setting) {
@@ -209,14 +120,31 @@ static void test_every_transition_was_taken(const test_setting *setting) {
 }
 
 const named_test slow_tests[] = {
-    {"power-fails-at-every-byte-of-an-update", test_power_fails_at_every_byte},
+    {"power-fails-at-every-byte-of-a-first-install", test_bytes_of_a_first_install},
+    {"power-fails-at-every-byte-of-an-update", test_bytes_of_an_update},
+    {"power-fails-at-every-byte-of-a-switch-back", test_bytes_of_a_switch_back},
+    {"power-fails-at-every-byte-of-a-resumed-download", test_bytes_of_a_resumed_download},
+    {"power-fails-at-every-byte-of-a-key-rotation", test_bytes_of_a_key_rotation},
+    {"power-fails-at-every-byte-of-a-failing-model", test_bytes_of_a_failing_model},
+    {"power-fails-at-every-byte-of-a-crashing-model", test_bytes_of_a_crashing_model},
+    {"power-fails-twice-in-a-first-install", test_twice_in_a_first_install},
+    {"power-fails-twice-in-an-update", test_twice_in_an_update},
+    {"power-fails-twice-in-a-switch-back", test_twice_in_a_switch_back},
+    {"power-fails-twice-in-a-resumed-download", test_twice_in_a_resumed_download},
+    {"power-fails-twice-in-a-key-rotation", test_twice_in_a_key_rotation},
+    {"power-fails-twice-in-a-failing-model", test_twice_in_a_failing_model},
+    {"power-fails-twice-in-a-crashing-model", test_twice_in_a_crashing_model},
     {NULL, NULL},
 };
 
 const named_test power_tests[] = {
-    {"power-fails-at-every-operation-of-an-update", test_power_fails_at_every_operation_of_an_update},
-    {"power-fails-at-every-operation-of-a-switch-back", test_power_fails_at_every_operation_of_a_switch_back},
-    {"power-fails-twice", test_power_fails_twice},
+    {"power-fails-in-a-first-install", test_operations_of_a_first_install},
+    {"power-fails-in-an-update", test_operations_of_an_update},
+    {"power-fails-in-a-switch-back", test_operations_of_a_switch_back},
+    {"power-fails-in-a-resumed-download", test_operations_of_a_resumed_download},
+    {"power-fails-in-a-key-rotation", test_operations_of_a_key_rotation},
+    {"power-fails-in-a-failing-model", test_operations_of_a_failing_model},
+    {"power-fails-in-a-crashing-model", test_operations_of_a_crashing_model},
     {"every-transition-was-taken", test_every_transition_was_taken},
     {NULL, NULL},
 };

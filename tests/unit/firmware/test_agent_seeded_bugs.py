@@ -42,7 +42,7 @@ BUGS = (
         "ef_model.c",
         "!ef_slot_set(agent, update->target, EF_SLOT_VALID) || !ef_slot_activate(agent, update->target)",
         "!ef_slot_activate(agent, update->target) || !ef_slot_set(agent, update->target, EF_SLOT_VALID)",
-        "power-fails-at-every-operation-of-an-update",
+        "power-fails-in-an-update",
     ),
     Bug(
         "bytes-before-the-record",
@@ -153,7 +153,8 @@ BUGS = (
     Bug(
         "the-last-sector-counts-as-whole",
         "ef_fill.c",
-        "    if (!erased || update->cursor == 0) {\n        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
+        "    if (!erased || update->cursor == 0) {\n"
+        "        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
         "    if (!erased || update->cursor == 0) {\n        update->cursor += erased ? 0 : EF_FLASH_SECTOR;\n"
         "        prepare(agent, update->cursor);",
         "a-restart-asks-for-whole-sectors",
@@ -161,7 +162,8 @@ BUGS = (
     Bug(
         "the-first-blank-sector-ends-the-recall",
         "ef_fill.c",
-        "    if (!erased || update->cursor == 0) {\n        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
+        "    if (!erased || update->cursor == 0) {\n"
+        "        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
         "    if (!erased || update->cursor == 0) {\n"
         "        while (update->cursor > 0 &&\n"
         "               is_erased(hal->flash.map(hal->context, area_of(agent) + update->cursor - 4096, 4096))) {\n"
@@ -251,7 +253,7 @@ BUGS = (
         "any-version-of-keys",
         "ef_verify.c",
         '    ef_reason age = check_age(&bundle->seen, seen, ".version", fault);',
-        '    ef_seen none = {0, false, {0}};\n    (void)seen;\n'
+        "    ef_seen none = {0, false, {0}};\n    (void)seen;\n"
         '    ef_reason age = check_age(&bundle->seen, &none, ".version", fault);',
         "an-old-bundle-is-refused",
     ),
@@ -310,6 +312,64 @@ BUGS = (
         "if (offered->number < seen->number || (offered->number == seen->number && other_bytes)) {",
         "if (offered->number == seen->number && other_bytes) {",
         "replayed-duplicated-and-reordered-commands",
+    ),
+    Bug(
+        "the-floor-rises-last",
+        "ef_model.c",
+        "    if (!ef_journal_put(&agent->journal, EF_RECORD_FLOOR, &floor, sizeof floor)) {",
+        "    if (!ef_slot_set(agent, update->target, EF_SLOT_VALID) || !ef_slot_activate(agent, update->target) ||\n"
+        "        !ef_journal_put(&agent->journal, EF_RECORD_FLOOR, &floor, sizeof floor)) {",
+        "power-fails-in-an-update",
+    ),
+    Bug(
+        "a-slot-that-is-overwritten-still-counts",
+        "ef_download.c",
+        "!ef_slot_set(agent, update->target, EF_SLOT_EMPTY) ||",
+        "",
+        "power-fails-in-an-update",
+    ),
+    Bug(
+        "what-came-counts-as-tested",
+        "ef_fill.c",
+        "    update->slot.state = EF_SLOT_STAGED;\n",
+        "    update->slot.state = EF_SLOT_VALID;\n",
+        "power-fails-in-a-failing-model",
+    ),
+    Bug(
+        "a-crash-is-forgotten",
+        "ef_agent.c",
+        "if (agent->slots[i].state != EF_SLOT_TRYING) {",
+        "if (agent->slots[i].state != EF_SLOT_FAILED + 99) {",
+        "power-fails-in-a-crashing-model",
+    ),
+    Bug(
+        "a-torn-record-counts",
+        "ef_journal.c",
+        "return crc == header->crc;",
+        "return true;",
+        "power-fails-in-an-update",
+    ),
+    Bug(
+        "a-move-begins-with-its-own-sector",
+        "ef_journal.c",
+        "if (!journal->hal->flash.erase(journal->hal->context, flash_at(journal, moved.sector, 0))) {",
+        "if (!journal->hal->flash.erase(journal->hal->context, flash_at(journal, moved.sector, 0)) ||\n"
+        "        !journal->hal->flash.erase(journal->hal->context, flash_at(journal, journal->sector, 0))) {",
+        "power-fails-in-an-update",
+    ),
+    Bug(
+        "a-rest-is-not-hashed",
+        "ef_fetch.c",
+        "if (sector == NULL || psa_hash_update(&fetch->hash, sector, EF_FLASH_SECTOR) != PSA_SUCCESS) {",
+        "if (sector == NULL) {",
+        "a-restart-asks-for-whole-sectors",
+    ),
+    Bug(
+        "keys-of-before-come-back",
+        "ef_keys.c",
+        "    if (ef_keys_load(journal, keys) && (keys->seen.number > config->keys_version ||",
+        "    if (ef_keys_load(journal, keys) && (keys->seen.number < config->keys_version ||",
+        "power-fails-in-a-key-rotation",
     ),
 )
 

@@ -220,6 +220,7 @@ ORDERS: Final = (
     Order("other-assignment-key", _EPOCH | 28, SECOND, key=ASSIGNMENT_B),
     Order("other-keys", _EPOCH | 29, OTHER_KEY, key=ASSIGNMENT_B),
     Order("of-a-stranger", _EPOCH | 30, FIRST, key=STRANGER),
+    Order("third-last", _EPOCH | 32, THIRD),
     Order("to-another", _EPOCH | 31, FIRST, device=samples.OTHER_DEVICE),
     Order("foreign-features", _EPOCH | 32, FOREIGN),
     # In the order in which the tests of sensing send them.
