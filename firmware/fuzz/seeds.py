@@ -1,0 +1,130 @@
+"""First inputs for each target, made of the golden files: what the contract's own vectors know, a fuzzer need not find.
+
+A signature of zeros is a good one to the targets (support/envelope.c), so the golden signatures are replaced.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# Of the one key that the targets trust: SHA-256 of its SubjectPublicKeyInfo, the first eight bytes.
+KEY_ID = "5cd252fb0ce89324"
+GOOD = base64.b64encode(bytes(64)).decode()
+LARGEST = 4096
+
+COMPOSED = 1
+WITH_MANIFEST = 2
+UNSIGNED = 2
+
+
+def _vectors(golden: Path, *kinds: str) -> Iterator[bytes]:
+    for kind in kinds or ("*",):
+        for path in sorted((golden / "vectors").glob(f"{kind}/*.json")):
+            raw = path.read_bytes()
+            if len(raw) <= LARGEST:
+                yield raw
+
+
+def _kinds(golden: Path) -> dict[str, int]:
+    header = (golden.parents[1] / "firmware" / "generated" / "edgefleet_contract.h").read_text()
+    found = re.findall(r"\bEF_DOCUMENT_(\w+) = (\d+)", header)
+    return {name.lower().replace("_", "-"): int(number) for name, number in found}
+
+
+def _sign(raw: bytes) -> bytes:
+    """Returns the document with a good signature for each that has the right shape."""
+    raw = re.sub(rb'"sig":"[A-Za-z0-9+/]{86}=="', b'"sig":"' + GOOD.encode() + b'"', raw)
+    return re.sub(rb'"keyid":"[0-9a-f]{16}","sig"', b'"keyid":"' + KEY_ID.encode() + b'","sig"', raw, count=1)
+
+
+def _payload(raw: bytes) -> bytes | None:
+    """Returns what an envelope carries, wherever it lies in the document."""
+    try:
+        document: Any = json.loads(raw)
+        envelope = document.get("assignment", document)
+        return base64.b64decode(envelope["payload"], validate=True)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return None
+
+
+def _json(golden: Path) -> Iterator[bytes]:
+    yield from _vectors(golden)
+
+
+def _documents(golden: Path) -> Iterator[bytes]:
+    for kind, number in _kinds(golden).items():
+        for raw in _vectors(golden, kind):
+            yield bytes([number]) + raw
+
+
+def _desired(golden: Path) -> Iterator[bytes]:
+    for raw in _vectors(golden, "desired"):
+        yield b"\0" + _sign(raw)
+        payload = _payload(raw)
+        if payload is not None:
+            yield bytes([COMPOSED | WITH_MANIFEST, 0, 4]) + payload
+    for raw in _vectors(golden, "assignment"):
+        yield bytes([COMPOSED | WITH_MANIFEST, 0, 4]) + raw
+        yield bytes([COMPOSED, 0, 4]) + raw
+
+
+def _manifest(golden: Path) -> Iterator[bytes]:
+    for raw in _vectors(golden, "envelope"):
+        yield b"\0" + _sign(raw)
+        yield bytes([COMPOSED]) + (_payload(raw) or raw)
+    for raw in _vectors(golden, "manifest"):
+        yield bytes([COMPOSED]) + raw
+
+
+def _keys(golden: Path) -> Iterator[bytes]:
+    for raw in _vectors(golden, "envelope"):
+        yield b"\0" + _sign(raw)
+        yield bytes([COMPOSED]) + (_payload(raw) or raw)
+    for raw in _vectors(golden, "key-bundle"):
+        yield bytes([COMPOSED]) + raw
+        yield bytes([UNSIGNED]) + raw
+
+
+_HEADS = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-2/3\r\nContent-Length: 2\r\n\r\n",
+    b"HTTP/1.0 404 Not Found\nTransfer-Encoding: chunked\n\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nX: y\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere/\r\nContent-Length: 0\r\n\r\n",
+)
+
+
+def _http(_golden: Path) -> Iterator[bytes]:
+    for head in _HEADS:
+        yield bytes(range(16)) + head
+
+
+def _words(_golden: Path) -> Iterator[bytes]:
+    yield from (b"\0" + base64.b64encode(bytes(range(length))) for length in range(6))
+    for text in (b"a-b", b"0" * 64, b"file.json", b"1.2.3-rc.1+x", b"2024-02-29T23:59:59.123456Z", b"CONV_2D"):
+        yield b"\1" + text
+    versions = (b"1.0.0", b"1.0.0-rc.1", b"1.0.0-rc.1.x")
+    yield b"\2" + b"".join(len(each).to_bytes(2, "little") + each for each in versions)
+    yield b"\3fleet/v1/dev/esp32-0001/desired"
+    yield b"\3fleet/v1/tele/esp32-0001"
+    yield b"\4\0\x0a\0esp32-0001"
+
+
+SEEDS: dict[str, Callable[[Path], Iterator[bytes]]] = {
+    "json": _json,
+    "documents": _documents,
+    "desired": _desired,
+    "manifest": _manifest,
+    "keys": _keys,
+    "http": _http,
+    "words": _words,
+}
+
+
+def seeds_of(target: str, golden: Path) -> Iterator[bytes]:
+    """Yields the first inputs of a target; some have none but those in the tree."""
+    if target in SEEDS:
+        yield from SEEDS[target](golden)
