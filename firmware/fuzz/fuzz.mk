@@ -3,12 +3,12 @@ FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
 FUZZ_JOBS ?= 2
 FUZZ_TARGETS ?= $(patsubst fuzz/targets/%.c,%,$(sort $(wildcard fuzz/targets/*.c)))
-FUZZ_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -g -fno-omit-frame-pointer $(WARNINGS)
+FUZZ_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -O2 -g -fno-omit-frame-pointer $(WARNINGS)
 FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 # A test double decides which signatures are good: a fuzzer cannot sign.
 FUZZ_LINK := -Wl,--wrap=psa_verify_hash -lmbedcrypto -lm
 FUZZ_SOURCES := $(filter-out fuzz/support/replay.c,$(wildcard fuzz/support/*.c)) tests/context.c \
-                tests/agent/flash_double.c
+                tests/agent/flash_double.c tests/agent/runtime_double.c
 
 FUZZERS := $(patsubst %,$(BUILD)/fuzzers/%,$(FUZZ_TARGETS))
 REPLAYERS := $(patsubst %,$(BUILD)/replayers/%,$(FUZZ_TARGETS))

@@ -1,0 +1,150 @@
+#include "device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "edgefleet/topic.h"
+#include "ef_slots.h"
+#include "envelope.h"
+#include "promise.h"
+#include "world.h"
+
+static ef_agent_config config;
+static void *memory;
+static ef_scratch *scratch;
+
+/* What is said is what the contract allows. */
+static void hear(void *context, const char *topic, const uint8_t *bytes, size_t length) {
+    static ef_json_token tokens[EF_JSON_TOKENS_MAX];
+    char id[EF_DEVICE_ID_MAX + 1];
+    ef_json json;
+    ef_fault fault = {EF_REASON_OK, ""};
+    const ef_topic *kind = ef_topic_parse(topic, strlen(topic), id);
+    (void)context;
+    PROMISE(kind != NULL && kind->direction == EF_DIRECTION_FROM_DEVICE);
+    PROMISE(ef_contract_read(kind->document, bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault) == EF_REASON_OK);
+}
+
+fuzz_device *device_new(void) {
+    static fuzz_device device;
+    static const char *const ops[] = {"CONV_2D"};
+    (void)world_models();
+    if (memory == NULL) {
+        memory = malloc(ef_agent_size());
+        scratch = malloc(ef_scratch_size());
+        PROMISE(memory != NULL && scratch != NULL);
+    }
+    config = (ef_agent_config){
+        .device_id = "esp32-0001",
+        .device_class = "esp32-tflm",
+        .firmware_version = "1.4.0",
+        .ram_bytes = 327680,
+        .slot_bytes = BOARD_SLOT_BYTES,
+        .arena_bytes = BOARD_ARENA_BYTES,
+        .ops = ops,
+        .ops_count = 1,
+        .release_keys = trusted_key(),
+        .release_count = 1,
+        .assignment_keys = trusted_key(),
+        .assignment_count = 1,
+        .scratch = scratch,
+    };
+    /* What another device of the thread left there. */
+    memset(scratch, 0xA5, ef_scratch_size());
+    memset(&device, 0, sizeof device);
+    device.board = board_new();
+    device.board->serve = world_serve;
+    device.board->heard = hear;
+    return &device;
+}
+
+static const uint8_t *model_of(const fuzz_device *device, unsigned slot) {
+    return device->board->flash.bytes + ef_model_at(slot, BOARD_SLOT_BYTES);
+}
+
+/* What runs is in flash, whole, and is what the record says. */
+static void check_model(fuzz_device *device) {
+    const ef_agent *agent = device->agent;
+    const ef_slot *slot = &agent->slots[agent->active];
+    uint8_t digest[EF_SHA256_BYTES];
+    if (device->checked_at == device->board->flash.operations && device->checked_slot == agent->active) {
+        return;
+    }
+    device->checked_at = device->board->flash.operations;
+    device->checked_slot = agent->active;
+    PROMISE(slot->size_bytes > 0 && slot->size_bytes <= BOARD_SLOT_BYTES);
+    PROMISE(ef_sha256(model_of(device, agent->active), slot->size_bytes, digest));
+    PROMISE(memcmp(digest, slot->sha256, sizeof digest) == 0);
+    if (!device->tampered) {
+        /* Then it came through this agent, which saw a signature. */
+        const world_model *known = world_find(slot->manifest_digest);
+        PROMISE(known == NULL || strcmp(known->version, slot->version) == 0);
+        PROMISE(known == NULL || (known->good && signature_was_good(EF_PAYLOAD_MANIFEST, known->payload,
+                                                                    known->payload_length)));
+    }
+}
+
+void device_check(fuzz_device *device) {
+    const ef_agent *agent = device->agent;
+    PROMISE(agent->active <= EF_SLOT_NONE);
+    if (agent->active != EF_SLOT_NONE && !device->worn) {
+        check_model(device);
+    }
+    if (agent->loaded && !device->worn) {
+        PROMISE(agent->active != EF_SLOT_NONE && device->board->runtime.model == model_of(device, agent->active));
+    }
+    PROMISE(device->tampered || (agent->command.generation >= device->generation &&
+                                 agent->security_floor >= device->floor));
+    device->generation = agent->command.generation;
+    device->floor = agent->security_floor;
+}
+
+bool device_boot(fuzz_device *device) {
+    board_power_down(device->board);
+    device->board->flash_fails_after = device->fails_after;
+    device->fails_after = 0;
+    memset(memory, 0xA5, ef_agent_size());
+    device->agent = NULL;
+    device->checked_slot = EF_SLOT_NONE;
+    if (setjmp(device->board->out) != 0) {
+        return false;
+    }
+    device->agent = ef_agent_start(memory, ef_agent_size(), &config, &device->board->hal);
+    device->worn = device->board->flash.fails;
+    if (device->agent == NULL) {
+        return false;
+    }
+    device_check(device);
+    ef_agent_connected(device->agent);
+    return true;
+}
+
+bool device_run(fuzz_device *device, unsigned polls, uint64_t patience) {
+    if (setjmp(device->board->out) != 0) {
+        return false;
+    }
+    for (unsigned i = 0; i < polls; i++) {
+        uint32_t wait = ef_agent_poll(device->agent);
+        device_check(device);
+        /* Coarse time: waits are long, and nobody looks. */
+        device->board->now_ms += wait > 0 ? wait * 25 : 1;
+        if (wait > patience) {
+            break;
+        }
+    }
+    return true;
+}
+
+bool device_hear(fuzz_device *device, const char *topic, size_t topic_length, const uint8_t *bytes, size_t length) {
+    static const char desired[] = "fleet/v1/dev/esp32-0001/desired";
+    static uint8_t *exact;
+    free(exact); /* here, because power may fail below */
+    exact = copy_exactly(bytes, length);
+    if (setjmp(device->board->out) != 0) {
+        return false;
+    }
+    ef_agent_message(device->agent, topic != NULL ? topic : desired, topic != NULL ? topic_length : sizeof desired - 1,
+                     exact, length);
+    device_check(device);
+    return true;
+}
