@@ -113,6 +113,56 @@ def _words(_golden: Path) -> Iterator[bytes]:
     yield b"\4\0\x0a\0esp32-0001"
 
 
+# Of support/board.h and world.h.
+_MANNERS = 8
+_MODELS = 8
+_COMMAND, _STREAM, _BOARD, _RUN = 0, 4, 5, 7
+
+
+def _u16(value: int) -> bytes:
+    return value.to_bytes(2, "little")
+
+
+def _fetch(_golden: Path) -> Iterator[bytes]:
+    for manner in range(_MANNERS):
+        raw = _u16(len(_HEADS[0])) + _HEADS[0] if manner == _MANNERS - 3 else b""
+        broken = bytes([manner, 40]) + _u16(500) + raw + b"\0"
+        whole = b"\0\x80\0\0\0"
+        yield _u16(5000) + b"\x40" + broken + whole
+
+
+def _journal(_golden: Path) -> Iterator[bytes]:
+    put = bytes([3, 2]) + _u16(40) + _u16(3) + b"abc"
+    for between in (b"\0", b"\1" + _u16(100), b"\2"):
+        yield b"\0\0" + put * 3 + between + put + b"\0"
+    header = b"\x06" + (8).to_bytes(4, "little")
+    record = b"\2" + _u16(4) + b"\5" + _u16(9) + _u16(4) + b"wxyz"
+    yield b"\0\2" + header + record + put
+
+
+def _agent(_golden: Path) -> Iterator[bytes]:
+    run = bytes([_RUN, 255, 0])
+    for model in range(_MODELS + 1):
+        yield bytes([_COMMAND, model, model % 6, 3]) + run
+        yield bytes([_COMMAND, 0, 0, 3]) + run + bytes([_COMMAND, model, 0, 3]) + run + bytes([_COMMAND, 0, 1, 3]) + run
+    for manner in range(_MANNERS):
+        yield bytes([_STREAM, manner]) + _u16(300) + b"\x10" + bytes([_COMMAND, 1, 0, 3]) + run * 2
+    for cut in (1, 100, 2000, 6000):
+        yield bytes([_COMMAND, 1, 0, 3, _BOARD, 3]) + _u16(cut) + run * 2
+    odd = bytes([_COMMAND, _MODELS + 1, 0, 3]) + _u16(700) + bytes([4, 0]) + _u16(4) + b"null"
+    yield odd + run
+
+
+def _boot(_golden: Path) -> Iterator[bytes]:
+    for base in range(4):
+        yield bytes([base, 0, 0])
+        for key in range(8):
+            yield bytes([base, 1, 0, 0, key]) + _u16(0) + _u16(4) + b"\5\0\0\0"
+        for place in range(6):
+            yield bytes([base, 1, 0, 1, place]) + _u16(20) + b"\1"
+            yield bytes([base, 1, 0, 3, place]) + _u16(0) + b"\xff"
+
+
 SEEDS: dict[str, Callable[[Path], Iterator[bytes]]] = {
     "json": _json,
     "documents": _documents,
@@ -121,6 +171,10 @@ SEEDS: dict[str, Callable[[Path], Iterator[bytes]]] = {
     "keys": _keys,
     "http": _http,
     "words": _words,
+    "fetch": _fetch,
+    "journal": _journal,
+    "agent": _agent,
+    "boot": _boot,
 }
 
 

@@ -32,7 +32,7 @@ static void put_escape(sink *to, int32_t point) {
             return;
         }
     }
-    char digits[8];
+    char digits[16];
     (void)snprintf(digits, sizeof digits, "\\u%04x", (unsigned)point);
     put_text(to, digits);
 }
