@@ -15,9 +15,12 @@ KEY_ID = "5cd252fb0ce89324"
 GOOD = base64.b64encode(bytes(64)).decode()
 LARGEST = 4096
 
+# Of the targets that sign what they are given.
 COMPOSED = 1
 WITH_MANIFEST = 2
 UNSIGNED = 2
+BADLY_SIGNED = {"desired": 16, "manifest": 4, "keys": 4}
+BY_A_STRANGER = {"desired": 32, "manifest": 8, "keys": 8}
 
 
 def _vectors(golden: Path, *kinds: str) -> Iterator[bytes]:
@@ -60,7 +63,15 @@ def _documents(golden: Path) -> Iterator[bytes]:
             yield bytes([number]) + raw
 
 
+def _unsigned(golden: Path, target: str, kind: str, between: bytes = b"") -> Iterator[bytes]:
+    """Yields a good document that nobody signed, or somebody else."""
+    raw = (golden / "vectors" / kind / "full.json").read_bytes()
+    for flag in (BADLY_SIGNED[target], BY_A_STRANGER[target]):
+        yield bytes([COMPOSED | flag]) + between + raw
+
+
 def _desired(golden: Path) -> Iterator[bytes]:
+    yield from _unsigned(golden, "desired", "assignment", b"\0\4")
     for raw in _vectors(golden, "desired"):
         yield b"\0" + _sign(raw)
         payload = _payload(raw)
@@ -72,6 +83,7 @@ def _desired(golden: Path) -> Iterator[bytes]:
 
 
 def _manifest(golden: Path) -> Iterator[bytes]:
+    yield from _unsigned(golden, "manifest", "manifest")
     for raw in _vectors(golden, "envelope"):
         yield b"\0" + _sign(raw)
         yield bytes([COMPOSED]) + (_payload(raw) or raw)
@@ -80,6 +92,7 @@ def _manifest(golden: Path) -> Iterator[bytes]:
 
 
 def _keys(golden: Path) -> Iterator[bytes]:
+    yield from _unsigned(golden, "keys", "key-bundle")
     for raw in _vectors(golden, "envelope"):
         yield b"\0" + _sign(raw)
         yield bytes([COMPOSED]) + (_payload(raw) or raw)
@@ -93,6 +106,7 @@ _HEADS = (
     b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-2/3\r\nContent-Length: 2\r\n\r\n",
     b"HTTP/1.0 404 Not Found\nTransfer-Encoding: chunked\n\n",
     b"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nX: y\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
     b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere/\r\nContent-Length: 0\r\n\r\n",
 )
 

@@ -15,6 +15,8 @@ typedef struct {
 } named_test;
 
 /* Each file's tests, ended by an empty one. */
+extern const named_test word_tests[];
+extern const named_test fetch_tests[];
 extern const named_test journal_tests[];
 extern const named_test http_tests[];
 extern const named_test update_tests[];

@@ -88,6 +88,8 @@ static int run_tests(const test_setting *setting, const char *only) {
     if (only != NULL) {
         run_group(slow_tests, setting, only, &count);
     }
+    run_group(word_tests, setting, only, &count);
+    run_group(fetch_tests, setting, only, &count);
     printf("%u device tests, %u failed\n", count.run, count.bad);
     return count.bad == 0 && count.run > 0 ? 0 : 1;
 }
