@@ -130,7 +130,7 @@ def _words(_golden: Path) -> Iterator[bytes]:
 # Of support/board.h and world.h.
 _MANNERS = 8
 _MODELS = 8
-_COMMAND, _STREAM, _BOARD, _RUN = 0, 4, 5, 7
+_COMMAND, _ROTATE, _STREAM, _BOARD, _RUN = 0, 1, 4, 5, 7
 
 
 def _u16(value: int) -> bytes:
@@ -142,7 +142,8 @@ def _fetch(_golden: Path) -> Iterator[bytes]:
         raw = _u16(len(_HEADS[0])) + _HEADS[0] if manner == _MANNERS - 3 else b""
         broken = bytes([manner, 40]) + _u16(500) + raw + b"\0"
         whole = b"\0\x80\0\0\0"
-        yield _u16(5000) + b"\x40" + broken + whole
+        for start in range(3):
+            yield _u16(5000) + bytes([64, start]) + broken + whole
 
 
 def _journal(_golden: Path) -> Iterator[bytes]:
@@ -163,6 +164,7 @@ def _agent(_golden: Path) -> Iterator[bytes]:
         yield bytes([_STREAM, manner]) + _u16(300) + b"\x10" + bytes([_COMMAND, 1, 0, 3]) + run * 2
     for cut in (1, 100, 2000, 6000):
         yield bytes([_COMMAND, 1, 0, 3, _BOARD, 3]) + _u16(cut) + run * 2
+    yield bytes([_ROTATE, 1, 0, 0]) + run + bytes([_ROTATE, 2, 0, 0]) + run
     odd = bytes([_COMMAND, _MODELS + 1, 0, 3]) + _u16(700) + bytes([4, 0]) + _u16(4) + b"null"
     yield odd + run
 

@@ -46,8 +46,10 @@ static void seal(world_model *model) {
 }
 
 static void write_manifest(world_model *model) {
-    static const char digits[] = "5b8a8b56dada6ce7567442b4935298df7de2badd7becdcf4915a59487338ca4b";
+    const ef_feature_schema *schema = &ef_feature_schemas[EF_SCHEMA_MOTOR_LEVEL1];
+    char digits[65];
     char vectors[256];
+    write_hex(schema->digest, digits);
     int used = write_vector(vectors, sizeof vectors, model, 1);
     vectors[used++] = ',';
     (void)write_vector(vectors + used, sizeof vectors - (size_t)used, model, 99);
@@ -55,12 +57,12 @@ static void write_manifest(world_model *model) {
         (char *)model->payload, sizeof model->payload,
         "{\"schema\":1,\"model\":\"motor-anomaly\",\"version\":\"%s\",\"securityVersion\":%d,\"deviceClass\":\"%s\","
         "\"format\":\"tflite\",\"sha256\":\"%s\",\"sizeBytes\":%u,\"arenaBytes\":%d,\"ops\":[\"CONV_2D\"],"
-        "\"featureSchema\":{\"name\":\"motor-v1\",\"digest\":\"%s\"},"
+        "\"featureSchema\":{\"name\":\"%s\",\"digest\":\"%s\"},"
         "\"inputs\":[{\"name\":\"x\",\"shape\":[1,4],\"dtype\":\"int8\"}],"
         "\"outputs\":[{\"name\":\"y\",\"shape\":[1,2],\"dtype\":\"int8\"}],\"vectors\":[%s],\"toleranceLsb\":2,"
         "\"preflight\":{\"tool\":\"edgefleet-preflight\",\"version\":\"0.1.0\",\"passed\":true,\"evidence\":\"%s\"}}",
         model->version, model->security_version, model->device_class != NULL ? model->device_class : "esp32-tflm",
-        model->sha256, model->size, BOARD_ARENA_BYTES, digits, vectors, digits);
+        model->sha256, model->size, BOARD_ARENA_BYTES, schema->name, digits, vectors, digits);
     PROMISE(length > 0 && (size_t)length < sizeof model->payload);
     model->payload_length = (uint32_t)length;
     seal(model);

@@ -72,6 +72,38 @@ static void any_message(fuzz_device *device, fuzz_input *input) {
     }
 }
 
+/* New keys for the fleet, signed well: the ones that are trusted already, or any that the input wants. */
+static void rotate(fuzz_device *device, fuzz_input *input) {
+    static char envelope[EF_ENVELOPE_MAX];
+    char payload[EF_KEY_BUNDLE_MAX];
+    char point[96];
+    size_t length = 0;
+    const ef_key *key = trusted_key();
+    unsigned version = input_byte(input);
+    const uint8_t *bytes = input_bytes(input, sizeof payload, &length);
+    (void)base64_write(key->point, EF_POINT_BYTES, point);
+    if (length == 0) {
+        int written = snprintf(payload, sizeof payload,
+                               "{\"schema\":1,\"version\":%u,\"releaseKeys\":[{\"keyid\":\"%s\",\"publicKey\":\"%s\"}],"
+                               "\"assignmentKeys\":[{\"keyid\":\"%s\",\"publicKey\":\"%s\"}]}",
+                               version, key->keyid, point, key->keyid, point);
+        bytes = (const uint8_t *)payload;
+        length = (size_t)written;
+    }
+    length = envelope_write(envelope, sizeof envelope, EF_PAYLOAD_KEY_BUNDLE, bytes, length, SIGNED_WELL);
+    if (length > 0 && !device_hear(device, "fleet/v1/keys", 13, (const uint8_t *)envelope, length)) {
+        restart(device);
+    }
+}
+
+static bool trusts(const ef_key *keys, size_t count) {
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        found = found || strcmp(keys[i].keyid, trusted_key()->keyid) == 0;
+    }
+    return found;
+}
+
 static void change_stream(fuzz_device *device, fuzz_input *input) {
     fuzz_board *board = device->board;
     board->manner = (stream_manner)input_below(input, STREAM_MANNERS);
@@ -109,8 +141,10 @@ static void change_board(fuzz_device *device, fuzz_input *input) {
 static void happen(fuzz_device *device, fuzz_input *input) {
     switch (input_byte(input) % 8) {
     case 0:
-    case 1:
         command(device, input);
+        break;
+    case 1:
+        rotate(device, input);
         break;
     case 2:
         odd_command(device, input);
@@ -156,7 +190,9 @@ static void check_recovery(fuzz_device *device) {
     const world_model *model = &world_models()[2];
     settle(device);
     const ef_agent *agent = device->agent;
-    if (agent->security_floor > model->security_version || agent->command.generation == INT64_MAX) {
+    if (agent->security_floor > model->security_version || agent->command.generation == INT64_MAX ||
+        !trusts(agent->keys.release_keys, agent->keys.release_count) ||
+        !trusts(agent->keys.assignment_keys, agent->keys.assignment_count)) {
         return;
     }
     size_t length = world_command(text, sizeof text, agent->command.generation + 1, model, "");

@@ -67,6 +67,35 @@ static void check_done(ef_fetch *fetch, const fuzz_board *board, bool honest) {
     PROMISE(!honest || memcmp(said, fetch->digest, sizeof said) == 0);
 }
 
+static uint8_t digest[EF_SHA256_BYTES];
+
+static void prepare(ef_fetch *fetch, const fuzz_board *board, uint32_t dirty) {
+    const ef_fetch_order order = {"/v1/blobs/sha256/", digest, content_length, AREA, dirty};
+    ef_fetch_prepare(fetch, &board->hal, &order);
+}
+
+/* Flash as it may be: to be erased on the way, erased already, or with the first sectors of an earlier download. True
+ * when these are what was signed. */
+static bool begin(ef_fetch *fetch, fuzz_board *board, fuzz_input *input) {
+    unsigned kind = input_byte(input);
+    uint8_t *area = board->flash.bytes + AREA;
+    uint32_t recalled = kind % 3 == 2 ? (content_length - 1) / EF_FLASH_SECTOR : 0;
+    uint32_t dirty = kind % 3 == 0 ? content_length : kind % 3 == 1 ? 0 : (recalled + 1) * EF_FLASH_SECTOR;
+    uint32_t sectors = (content_length + EF_FLASH_SECTOR - 1) / EF_FLASH_SECTOR;
+    if (dirty < content_length) {
+        memset(area + dirty, 0xFF, sectors * EF_FLASH_SECTOR - dirty);
+    }
+    memcpy(area, content, recalled * EF_FLASH_SECTOR);
+    bool right = recalled == 0 || (kind & 0x80) == 0;
+    area[0] = (uint8_t)(area[0] ^ (right ? 0 : 1));
+    prepare(fetch, board, dirty);
+    for (uint32_t i = 0; i < recalled; i++) {
+        PROMISE(ef_fetch_recall(fetch));
+    }
+    PROMISE(fetch->done == recalled * EF_FLASH_SECTOR);
+    return right;
+}
+
 static void check_surroundings(const fuzz_board *board) {
     uint32_t end = AREA + (content_length + EF_FLASH_SECTOR - 1) / EF_FLASH_SECTOR * EF_FLASH_SECTOR;
     for (uint32_t i = 0; i < 4 * EF_FLASH_SECTOR + AREA; i++) {
@@ -75,10 +104,11 @@ static void check_surroundings(const fuzz_board *board) {
 }
 
 static void run(ef_fetch *fetch, fuzz_board *board, fuzz_input *input, uint8_t *scratch, size_t capacity) {
-    bool honest = true;
+    bool honest = begin(fetch, board, input);
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
         choose_manner(board, input);
         honest = honest && board->manner != STREAM_OTHER_BYTES && board->manner != STREAM_RAW;
+        ef_fetch_connect(fetch);
         board->flash.fails = input_byte(input) == 0xFF;
         ef_fetch_result result = poll_to_the_end(fetch, board, scratch, capacity);
         PROMISE(result != EF_FETCH_FLASH || board->flash.fails);
@@ -89,13 +119,14 @@ static void run(ef_fetch *fetch, fuzz_board *board, fuzz_input *input, uint8_t *
         if (input->left == 0) {
             return;
         }
-        ef_fetch_resume(fetch);
+        if (result == EF_FETCH_OVER || result == EF_FETCH_FLASH) {
+            prepare(fetch, board, content_length); /* as whoever erases it all */
+        }
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ef_fetch fetch;
-    uint8_t digest[EF_SHA256_BYTES];
     fuzz_input input = {data, size};
     fuzz_board *board = board_new();
     board->serve = serve;
@@ -108,7 +139,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t capacity = 256 + (size_t)input_byte(&input) * 16;
     uint8_t *scratch = malloc(capacity);
     PROMISE(scratch != NULL);
-    ef_fetch_begin(&fetch, &board->hal, "/v1/blobs/sha256/", digest, content_length, AREA);
     run(&fetch, board, &input, scratch, capacity);
     check_surroundings(board);
     ef_fetch_stop(&fetch);

@@ -8,7 +8,7 @@
 #include "input.h"
 #include "promise.h"
 
-enum { COMPOSED = 1, OTHER_DIGEST = 2, BAD_SIGNATURE = 4, STRANGER = 8, SOME_OPS = 16 };
+enum { COMPOSED = 1, OTHER_DIGEST = 2, BAD_SIGNATURE = 4, STRANGER = 8, SOME_OPS = 16, KNOWN_SCHEMAS = 32 };
 
 static ef_json_token tokens[EF_JSON_TOKENS_MAX];
 static uint8_t payload[EF_MANIFEST_MAX];
@@ -84,6 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                                           : SIGNED_WELL;
     context.ops = (flags & SOME_OPS) != 0 ? ops : NULL;
     context.ops_count = sizeof ops / sizeof ops[0];
+    context.schemas = (flags & KNOWN_SCHEMAS) != 0 ? ef_feature_schemas : NULL;
+    context.schemas_count = EF_FEATURE_SCHEMAS_COUNT;
     size_t length = input.left;
     if (composed) {
         length = envelope_write(text, sizeof text, EF_PAYLOAD_MANIFEST, input.at, input.left, how);

@@ -71,7 +71,9 @@ static void begin(wire *w, ef_fetch *fetch) {
     w->hal.clock.monotonic_ms = wire_now;
     w->hal.stream = (ef_hal_stream){wire_open, wire_read, wire_write, wire_close, {"registry.test", NULL}};
     w->hal.flash = (ef_hal_flash){.program = wire_program, .erase = wire_erase};
-    ef_fetch_begin(fetch, &w->hal, "/v1/blobs/sha256/", digest, 3, 0);
+    const ef_fetch_order order = {"/v1/blobs/sha256/", digest, 3, 0, 3};
+    ef_fetch_prepare(fetch, &w->hal, &order);
+    ef_fetch_connect(fetch);
 }
 
 static ef_fetch_result finish(ef_fetch *fetch, uint8_t *scratch, size_t capacity) {
@@ -113,7 +115,7 @@ static void test_a_stream_that_breaks_is_closed(const test_setting *setting) {
     CHECK(finish(&fetch, scratch, sizeof scratch) == EF_FETCH_BROKEN);
     CHECK_TEXT(fetch.error, "no download is under way");
     CHECK(w.closed == 1);
-    ef_fetch_resume(&fetch);
+    ef_fetch_connect(&fetch);
     CHECK(finish(&fetch, scratch, sizeof scratch) == EF_FETCH_DONE);
     ef_fetch_stop(&fetch);
 }
