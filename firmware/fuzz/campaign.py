@@ -122,6 +122,16 @@ def run(setting: Setting, target: str, seconds: int, seed: int) -> Result:
     return Result(line + f"FINDING in {kept}", _complaint(done.stderr) or f"exit status {done.returncode}")
 
 
+def _guilty(program: Path, folder: Path) -> str:
+    """Returns an input that fails by itself, found by halving."""
+    suspects = sorted(folder.iterdir())
+    while len(suspects) > 1:
+        half = suspects[: len(suspects) // 2]
+        suspects = half if _execute([program, *half], 600).returncode != 0 else suspects[len(half) :]
+    fails = _execute([program, *suspects], 60).returncode != 0
+    return str(suspects[0]) if fails else "no single input"
+
+
 def replay(setting: Setting, target: str) -> Result:
     """Runs the known inputs of one target; says which of them fail."""
     program = setting.build / "replayers" / target
@@ -130,9 +140,7 @@ def replay(setting: Setting, target: str) -> Result:
     line = f"{target:<12} {done.stdout.strip()}"
     if done.returncode == 0:
         return Result(line, "")
-    guilty = [path for path in sorted(folder.iterdir()) if _execute([program, path], 60).returncode != 0]
-    names = ", ".join(str(path) for path in guilty[:5]) or "no single input"
-    return Result(f"{target:<12} FAILED on {names}", _complaint(done.stderr))
+    return Result(f"{target:<12} FAILED on {_guilty(program, folder)}", _complaint(done.stderr))
 
 
 def keep(setting: Setting, target: str) -> Result:
