@@ -94,10 +94,11 @@ void device_check(fuzz_device *d) {
     if (agent->loaded && !d->worn) {
         PROMISE(agent->active != EF_SLOT_NONE && d->board->runtime.model == model_of(d, agent->active));
     }
-    PROMISE(d->tampered || (agent->command.generation >= d->generation &&
-                                 agent->security_floor >= d->floor));
+    PROMISE(d->tampered || (agent->command.generation >= d->generation && agent->security_floor >= d->floor &&
+                            agent->keys.seen.number >= d->keys_version));
     d->generation = agent->command.generation;
     d->floor = agent->security_floor;
+    d->keys_version = agent->keys.seen.number;
 }
 
 bool device_boot(fuzz_device *d) {

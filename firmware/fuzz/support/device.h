@@ -16,6 +16,7 @@ typedef struct {
     /* Only ever rise, unless flash was tampered with. */
     int64_t generation;
     int64_t floor;
+    int64_t keys_version;
     /* When the active model was hashed last: flash does not change by itself. */
     uint32_t checked_at;
     unsigned checked_slot;
