@@ -30,6 +30,7 @@ def load(target: str) -> list[bytes]:
 def save(target: str, inputs: Iterable[bytes]) -> None:
     """Writes the checked-in inputs of a target, in the order of their lines."""
     lines = sorted({spell(data) for data in inputs})
+    FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{target}.txt").write_text("".join(f"{line}\n" for line in lines))
 
 
