@@ -1,7 +1,7 @@
 """Says which lines of the core its tests have run: a line per file, then the lines that no test has run.
 
-Reads what gcov makes of an instrumented build (`make -C firmware coverage`). Exit status 1 when fewer lines were run than
-are wanted, or when a source file was not even compiled.
+Reads what gcov makes of an instrumented build (`make -C firmware coverage`). Exit status 1 when fewer lines were run
+than are wanted, or when a source file was not even compiled.
 """
 
 import argparse
@@ -23,6 +23,7 @@ class Lines:
 
     @property
     def run(self) -> int:
+        """How many lines were run."""
         return sum(1 for count in self.counts.values() if count)
 
     def missing(self) -> str:
@@ -69,6 +70,7 @@ def report(files: dict[str, Lines]) -> Iterable[str]:
 
 
 def main() -> int:
+    """Reports; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--least", type=float, required=True, help="percent of the core's lines")
     parser.add_argument("objects", type=Path, help="where the instrumented objects lie")

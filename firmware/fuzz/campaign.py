@@ -36,10 +36,11 @@ class Setting:
     golden: Path
 
     def program(self, target: str) -> Path:
+        """Returns a target's fuzzer."""
         return self.build / "fuzzers" / target
 
     def known(self, target: str) -> Path:
-        """The inputs that are known, unpacked."""
+        """Unpacks the inputs that are known; returns their folder."""
         folder = self.build / "inputs" / target
         shutil.rmtree(folder, ignore_errors=True)
         corpus.unpack(seeds.seeds_of(target, self.golden), folder)
@@ -48,17 +49,19 @@ class Setting:
         return folder
 
     def found(self, target: str) -> Path:
-        """What the fuzzer found; it goes on from there."""
+        """Returns the folder of what the fuzzer found; it goes on from there."""
         folder = self.build / "found" / target
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def findings(self, target: str) -> Path:
+        """Returns the folder of what went wrong."""
         folder = self.build / "findings" / target
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def options(self, target: str) -> list[str]:
+        """Returns what a target's fuzzer is told."""
         options = [f"-max_len={LONGEST.get(target, LONGEST_ELSE)}", "-timeout=20", "-rss_limit_mb=2048", "-verbosity=1"]
         if target in WITHOUT_DICTIONARY:
             return options
@@ -76,12 +79,19 @@ class Result:
 
     @property
     def good(self) -> bool:
+        """Whether nothing was found."""
         return not self.report
 
 
 def _execute(command: list[str | Path], limit: float) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, env=os.environ | SANITIZERS, capture_output=True, text=True, errors="replace", check=False, timeout=limit
+        command,
+        env=os.environ | SANITIZERS,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=limit,
     )
 
 
@@ -153,7 +163,8 @@ def keep(setting: Setting, target: str) -> Result:
     corpus.unpack(corpus.load(target), before)
     # Edges alone: how often each is passed would keep thousands.
     done = _execute(
-        [setting.program(target), "-merge=1", "-use_counters=0", "-timeout=20", folder, before, setting.found(target)], 1800
+        [setting.program(target), "-merge=1", "-use_counters=0", "-timeout=20", folder, before, setting.found(target)],
+        1800,
     )
     if done.returncode != 0:
         return Result(f"{target:<12} does not merge", _complaint(done.stderr))
@@ -170,6 +181,7 @@ def keep(setting: Setting, target: str) -> Result:
 
 
 def main() -> int:
+    """Does what the command line says; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--golden", type=Path, required=True)
