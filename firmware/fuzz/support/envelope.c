@@ -8,8 +8,19 @@
 
 enum { NOTED_MAX = 256 };
 
+/* Each digest once, of the good signatures since the last time they were forgotten. */
 static uint8_t noted[NOTED_MAX][EF_SHA256_BYTES];
 static unsigned noted_count;
+static unsigned good_count;
+
+static bool is_noted(const uint8_t digest[EF_SHA256_BYTES]) {
+    for (unsigned i = 0; i < noted_count; i++) {
+        if (memcmp(noted[i], digest, EF_SHA256_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 psa_status_t __wrap_psa_verify_hash(psa_key_id_t key, psa_algorithm_t algorithm, const uint8_t *hash,
                                     size_t hash_length, const uint8_t *signature, size_t signature_length);
@@ -24,17 +35,21 @@ psa_status_t __wrap_psa_verify_hash(psa_key_id_t key, psa_algorithm_t algorithm,
             return PSA_ERROR_INVALID_SIGNATURE;
         }
     }
-    memcpy(noted[noted_count % NOTED_MAX], hash, EF_SHA256_BYTES);
-    noted_count++;
+    good_count++;
+    if (!is_noted(hash)) {
+        PROMISE(noted_count < NOTED_MAX);
+        memcpy(noted[noted_count++], hash, EF_SHA256_BYTES);
+    }
     return PSA_SUCCESS;
 }
 
 void signatures_forget(void) {
     noted_count = 0;
+    good_count = 0;
 }
 
 unsigned signatures_good(void) {
-    return noted_count;
+    return good_count;
 }
 
 /* The encoding that is signed, built here in one piece: not with the core's own function. */
@@ -52,12 +67,7 @@ static void encode(ef_payload_kind kind, const uint8_t *payload, size_t length, 
 bool signature_was_good(ef_payload_kind kind, const uint8_t *payload, size_t length) {
     uint8_t digest[EF_SHA256_BYTES];
     encode(kind, payload, length, digest);
-    for (unsigned i = 0; i < noted_count && i < NOTED_MAX; i++) {
-        if (memcmp(noted[i], digest, sizeof digest) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return is_noted(digest);
 }
 
 size_t base64_write(const uint8_t *bytes, size_t length, char *out) {
