@@ -179,6 +179,22 @@ def _boot(_golden: Path) -> Iterator[bytes]:
             yield bytes([base, 1, 0, 3, place]) + _u16(0) + b"\xff"
 
 
+def _provision(golden: Path) -> Iterator[bytes]:
+    run = b"\x80"
+    good = bytes(6) + run
+    for raw in _vectors(golden, "provision-answer", "activation-answer", "provision-request"):
+        yield bytes([4, 0, 0, 0, 0, 0]) + _u16(len(raw)) + raw + run
+        yield good + bytes([4, 0, 0, 0, 0, 0]) + _u16(len(raw)) + raw + run
+    for manner in range(_MANNERS):
+        yield bytes([0, manner]) + _u16(120) + b"\4\0" + run + good
+    for status in range(10):
+        yield bytes([0, 0, 0, 0, 0, status]) + run + good
+    for flags in (1, 2, 8):
+        yield bytes([flags, 0, 0, 0, 0, 0]) + run + good
+    yield bytes([16, 0, 0, 0, 0, 0, 3]) + run + good
+    yield bytes([32, 0, 0, 0, 0, 0, 20, 0]) + run + good
+
+
 SEEDS: dict[str, Callable[[Path], Iterator[bytes]]] = {
     "json": _json,
     "documents": _documents,
@@ -191,6 +207,7 @@ SEEDS: dict[str, Callable[[Path], Iterator[bytes]]] = {
     "journal": _journal,
     "agent": _agent,
     "boot": _boot,
+    "provision": _provision,
 }
 
 
