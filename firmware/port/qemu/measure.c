@@ -1,0 +1,92 @@
+#include "measure.h"
+
+#include <string.h>
+
+#include "console.h"
+#include "memory.h"
+
+enum { RECORD_HEADER_BYTES = 12, SECTOR_HEADER_BYTES = 16 };
+
+typedef struct {
+    const char *name;
+    uint32_t first; /* sectors: docs/firmware.md draws them */
+    uint32_t end;
+} region;
+
+static const region regions[] = {
+    {".journal", 0, 2}, {".manifests", 2, 10}, {".inbox", 10, 14}, {".models", 16, NOR_SECTORS_MAX}};
+
+/* What a device does in its life. */
+typedef struct {
+    const char *name;
+    const char *order;
+} deployment;
+
+static const deployment deployments[] = {{"first", "first"},       {"update", "second"},      {"back", "back"},
+                                         {"settings", "settings"}, {"refused", "other-class"}, {"restart", NULL}};
+
+void measure(const char *name, const char *part, const char *unit, uint32_t number) {
+    print_text("measured ");
+    print_text(name);
+    print_text(part);
+    print_text(unit);
+    print_text(" ");
+    print_number(number);
+    print_text("\n");
+}
+
+void measure_memory(board *b) {
+    if (!board_make(b)) {
+        return;
+    }
+    stack_mark();
+    (void)board_play(b, NULL);
+    (void)board_play(b, "first");
+    (void)board_play(b, "second");
+    measure("stack", "", "", (uint32_t)stack_used());
+    measure("heap", "", "", (uint32_t)heap_peak());
+    measure("agent", "", "", (uint32_t)ef_agent_size());
+    measure("scratch", "", "", (uint32_t)ef_scratch_size());
+}
+
+/* Bytes that the latest records take: what moves along when a sector is full. */
+static uint32_t live_bytes(const nor *flash) {
+    uint32_t latest[256] = {0};
+    uint32_t all = 0;
+    for (uint32_t at = SECTOR_HEADER_BYTES; at + RECORD_HEADER_BYTES <= EF_FLASH_SECTOR && flash->bytes[at] != 0xFF;) {
+        uint32_t length = flash->bytes[at + 2] + 256u * flash->bytes[at + 3];
+        uint32_t space = (RECORD_HEADER_BYTES + length + 3) & ~3u;
+        latest[flash->bytes[at]] = space;
+        at += space;
+    }
+    for (size_t key = 0; key < sizeof latest / sizeof latest[0]; key++) {
+        all += latest[key];
+    }
+    return all;
+}
+
+static void measure_region(const board *b, const char *what, const region *where) {
+    nor_wear all = {0, 0, 0};
+    for (uint32_t sector = where->first; sector < where->end; sector++) {
+        all.programs += b->flash.wear[sector].programs;
+        all.bytes += b->flash.wear[sector].bytes;
+        all.erases += b->flash.wear[sector].erases;
+    }
+    measure(what, where->name, ".programs", all.programs);
+    measure(what, where->name, ".bytes", all.bytes);
+    measure(what, where->name, ".erases", all.erases);
+}
+
+void measure_wear(board *b) {
+    if (!board_make(b) || board_play(b, NULL) != BOARD_RAN) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof deployments / sizeof deployments[0]; i++) {
+        memset(b->flash.wear, 0, sizeof b->flash.wear);
+        (void)board_play(b, deployments[i].order);
+        for (size_t at = 0; at < sizeof regions / sizeof regions[0]; at++) {
+            measure_region(b, deployments[i].name, &regions[at]);
+        }
+    }
+    measure("journal.live", "", "", live_bytes(&b->flash));
+}
