@@ -59,8 +59,9 @@ verify: $(STAMP) ## Lint, types, layers, layout; generated files are up to date
 	@$(STEP) "generated files" python -m edgefleet.codegen --check .
 	@$(STEP) "our own manifests" edgefleet lint fleet-manifests
 
-firmware-test: setup ## Build the firmware's core and test it with sanitizers
+firmware-test: setup ## Test the firmware's core: here with sanitizers, and in QEMU on two other processors
 	@$(STEP) "firmware" $(MAKE) -C firmware test
+	@$(STEP) "firmware on other processors" $(MAKE) -C firmware qemu footprint-check
 
 test: setup ## What every commit must pass
 	@$(STEP) "verify" $(MAKE) verify

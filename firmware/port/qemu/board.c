@@ -146,7 +146,7 @@ static int hex_value(char c) {
 
 /* keys.tsv: a heading, then a role and a point in hexadecimal a line. */
 static bool read_keys(ef_key keys[2]) {
-    char text[512];
+    static char text[2048];
     size_t length = read_file("keys.tsv", (uint8_t *)text, sizeof text - 1);
     const char *at = text;
     text[length] = '\0';

@@ -112,18 +112,29 @@ static void cut_power(void) {
         good += end == BOARD_CUT && converges();
     }
     keep(operations > 20 && good == operations, "power fails in the middle of each flash operation of an update");
-    measure("cuts", "", "", operations);
+    print_text("     ");
+    print_number(operations);
+    print_text(" operations\n");
 }
 
-int main(void) {
+/* "promises" or "cuts" for one of the two, "measure" for numbers instead. */
+int main(int argc, char **argv) {
     if (psa_crypto_init() != PSA_SUCCESS) {
         print_text("FAIL PSA Crypto does not start\n");
         return 1;
     }
-    keep_promises(tampering);
-    keep_promises(unfit);
-    cut_power();
-    measure_memory(&device);
-    measure_wear(&device);
+    const char *part = argc > 1 ? argv[argc - 1] : ""; /* the kernel's name, where QEMU was given nothing */
+    if (strcmp(part, "measure") == 0) {
+        measure_memory(&device);
+        measure_wear(&device);
+        return 0;
+    }
+    if (strcmp(part, "cuts") != 0) {
+        keep_promises(tampering);
+        keep_promises(unfit);
+    }
+    if (strcmp(part, "promises") != 0) {
+        cut_power();
+    }
     return broken == 0 ? 0 : 1;
 }

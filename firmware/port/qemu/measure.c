@@ -16,14 +16,21 @@ typedef struct {
 static const region regions[] = {
     {".journal", 0, 2}, {".manifests", 2, 10}, {".inbox", 10, 14}, {".models", 16, NOR_SECTORS_MAX}};
 
-/* What a device does in its life. */
+/* What a device does in its life, and what it did before; each begins with a new journal. */
 typedef struct {
     const char *name;
-    const char *order;
+    const char *before[2];
+    const char *order; /* NULL: a restart */
 } deployment;
 
-static const deployment deployments[] = {{"first", "first"},       {"update", "second"},      {"back", "back"},
-                                         {"settings", "settings"}, {"refused", "other-class"}, {"restart", NULL}};
+static const deployment deployments[] = {
+    {"first", {NULL, NULL}, "first"},
+    {"update", {"first", NULL}, "second"},
+    {"back", {"first", "second"}, "back"},
+    {"settings", {"first", NULL}, "settings"},
+    {"refused", {"first", NULL}, "other-class"},
+    {"restart", {"first", NULL}, NULL},
+};
 
 void measure(const char *name, const char *part, const char *unit, uint32_t number) {
     print_text("measured ");
@@ -47,6 +54,9 @@ void measure_memory(board *b) {
     measure("heap", "", "", (uint32_t)heap_peak());
     measure("agent", "", "", (uint32_t)ef_agent_size());
     measure("scratch", "", "", (uint32_t)ef_scratch_size());
+#ifdef BOARD_SENSES
+    measure("sense", "", "", (uint32_t)ef_sense_size());
+#endif
 }
 
 /* Bytes that the latest records take: what moves along when a sector is full. */
@@ -77,16 +87,23 @@ static void measure_region(const board *b, const char *what, const region *where
     measure(what, where->name, ".erases", all.erases);
 }
 
-void measure_wear(board *b) {
+static void measure_deployment(board *b, const deployment *each) {
     if (!board_make(b) || board_play(b, NULL) != BOARD_RAN) {
         return;
     }
-    for (size_t i = 0; i < sizeof deployments / sizeof deployments[0]; i++) {
-        memset(b->flash.wear, 0, sizeof b->flash.wear);
-        (void)board_play(b, deployments[i].order);
-        for (size_t at = 0; at < sizeof regions / sizeof regions[0]; at++) {
-            measure_region(b, deployments[i].name, &regions[at]);
-        }
+    for (size_t i = 0; i < 2 && each->before[i] != NULL; i++) {
+        (void)board_play(b, each->before[i]);
     }
-    measure("journal.live", "", "", live_bytes(&b->flash));
+    memset(b->flash.wear, 0, sizeof b->flash.wear);
+    (void)board_play(b, each->order);
+    for (size_t at = 0; at < sizeof regions / sizeof regions[0]; at++) {
+        measure_region(b, each->name, &regions[at]);
+    }
+    measure(each->name, ".journal.live", "", live_bytes(&b->flash));
+}
+
+void measure_wear(board *b) {
+    for (size_t i = 0; i < sizeof deployments / sizeof deployments[0]; i++) {
+        measure_deployment(b, &deployments[i]);
+    }
 }

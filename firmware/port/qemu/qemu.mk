@@ -39,13 +39,31 @@ CROSS_TESTS_OWN := port/qemu/memory.o port/qemu/randomness.o
 
 CROSS_OBJECTS := $(foreach one,$(CROSS_RUN) $(CROSS_COMPILE),$(addprefix $(BUILD)/$(one)/,$(CROSS_CORE)))
 
-.PHONY: qemu cross $(addprefix qemu-,$(CROSS_RUN)) footprint footprint-check
+# What a port calls. For the footprint nothing else is linked: no board, and no crypto in one of two.
+CROSS_ROOTS := $(shell sed -nE 's/^[a-z].*[ *](ef_[a-z_]+)[^a-z_;, *].*/\1/p' core/include/edgefleet/agent.h) ef_key_load ef_read_key_bundle
+CROSS_ALONE := -nostartfiles -Wl,--entry=ef_agent_poll,--unresolved-symbols=ignore-all $(CROSS_ROOTS:%=-Wl,--undefined=%)
+# As near as the real ones would be: calls to nowhere are longer.
+CROSS_NO_CRYPTO := $(foreach one,hash_setup hash_update hash_finish hash_abort import_key destroy_key verify_hash,-Wl,--defsym=psa_$(one)=ef_agent_size)
+CROSS_SIZES := $(foreach one,$(CROSS_RUN),$(addprefix $(BUILD)/$(one)/,core.elf core-and-crypto.elf measured.txt)) \
+  $(foreach one,$(CROSS_COMPILE),$(addprefix $(BUILD)/$(one)/,$(CROSS_CORE)))
+FOOTPRINT := python3 ../scripts/firmware_footprint.py $(abspath $(BUILD)) $(MBEDTLS_VERSION)
+
+.PHONY: qemu $(addprefix qemu-,$(CROSS_RUN)) footprint footprint-check
 qemu: $(addprefix qemu-,$(CROSS_RUN))
-cross: $(CROSS_OBJECTS)
+
+footprint: $(CROSS_SIZES)
+	@$(FOOTPRINT)
+
+footprint-check: $(CROSS_SIZES)
+	@$(FOOTPRINT) --check
 
 $(MBEDTLS_FOUND):
 	@echo "  fetch mbedtls $(MBEDTLS_VERSION)"
 	@../scripts/fetch-mbedtls $(MBEDTLS)
+
+# The exit status of the program is QEMU's.
+CROSS_DOOR := -display none -serial none -monitor none -chardev stdio,id=door \
+  -semihosting-config enable=on,target=native,chardev=door
 
 # $(1): processor.
 define CROSS_COMPILING
@@ -69,17 +87,31 @@ $(BUILD)/$(1)/$(2).elf: $(addprefix $(BUILD)/$(1)/,$(3) $(CROSS_CORE) $(MBEDTLS_
 	  -Wl,--gc-sections,-Map=$$(@:.elf=.map) $$^ -lm -o $$@
 endef
 
+# $(1): processor, $(2): program, $(3): its objects, $(4): what stands for crypto.
+define CROSS_SIZING
+$(BUILD)/$(1)/$(2).elf: $(addprefix $(BUILD)/$(1)/,$(3))
+	@echo "  link $$@"
+	@$$(CROSS_CC_$(1)) $$(CROSS_FLAGS_$(1)) -Os $$(CROSS_LINK_$(1)) $$(CROSS_ALONE) $(4) \
+	  -Wl,--gc-sections,-Map=$$(@:.elf=.map) $$^ -lm -o $$@
+endef
+
 define CROSS_RUNNING
-$(BUILD)/$(1)/port/%.o: CROSS_MORE := -Itests/agent -Itests
+$(BUILD)/$(1)/port/%.o: CROSS_MORE := -Itests/agent -Itests $(if $(wildcard core/src/ef_sense.c),-DBOARD_SENSES)
 $(BUILD)/$(1)/tests/%.o: CROSS_MORE := -Itests -Icore/src
-qemu-$(1): $(BUILD)/$(1)/board.elf
-	@echo "  $(1)"
-	@cd $(UPDATES) && $$(CROSS_QEMU_$(1)) -nographic -semihosting-config enable=on,target=native -kernel $$(abspath $$<) </dev/null
+qemu-$(1): $(BUILD)/$(1)/board.elf $(BUILD)/$(1)/vectors.elf
+	@echo "  qemu $(1)"
+	@cd $(UPDATES) && $$(CROSS_QEMU_$(1)) $(CROSS_DOOR) -kernel $$(abspath $$<) </dev/null
+	@cd $(VECTORS) && $$(CROSS_QEMU_$(1)) $(CROSS_DOOR) -kernel $$(abspath $$(word 2,$$^)) </dev/null
+$(BUILD)/$(1)/measured.txt: $(BUILD)/$(1)/board.elf
+	@echo "  qemu $(1): measure"
+	@cd $(UPDATES) && $$(CROSS_QEMU_$(1)) $(CROSS_DOOR),arg=measure -kernel $$(abspath $$<) </dev/null >$$(abspath $$@)
 endef
 
 $(foreach one,$(CROSS_RUN) $(CROSS_COMPILE),$(eval $(call CROSS_COMPILING,$(one))))
 $(foreach one,$(CROSS_RUN),$(eval $(call CROSS_LINKING,$(one),board,$(CROSS_BOARD))))
 $(foreach one,$(CROSS_RUN),$(foreach check,$(CROSS_CHECKS),$(eval $(call CROSS_LINKING,$(one),$(check),$(CROSS_$(check)) $(CROSS_TESTS_OWN)))))
+$(foreach one,$(CROSS_RUN),$(eval $(call CROSS_SIZING,$(one),core,$(CROSS_CORE),$(CROSS_NO_CRYPTO))))
+$(foreach one,$(CROSS_RUN),$(eval $(call CROSS_SIZING,$(one),core-and-crypto,$(CROSS_CORE) $(MBEDTLS_PARTS:%=mbedtls/%.o))))
 $(foreach one,$(CROSS_RUN),$(eval $(call CROSS_RUNNING,$(one))))
 
--include $(CROSS_OBJECTS:.o=.d)
+-include $(CROSS_OBJECTS:.o=.d) $(foreach one,$(CROSS_RUN),$(patsubst %.o,$(BUILD)/$(one)/%.d,$(CROSS_BOARD) $(CROSS_vectors) $(CROSS_agent_check) $(CROSS_TESTS_OWN)))
