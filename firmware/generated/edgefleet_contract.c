@@ -340,6 +340,23 @@ static const ef_field fields_ActivationAnswer[] = {
     {"retryAfterSeconds", EF_VALUE_INTEGER, false, false, 0, 0, {.integer = {INT64_C(1), INT64_C(86400)}}}};
 static const ef_shape shape_ActivationAnswer = {fields_ActivationAnswer, 3, EF_REASON_OUT_OF_RANGE, EF_RULE_NONE};
 
+const ef_document ef_document_desired = {"desired", 4096, &shape_Desired};
+const ef_document ef_document_assignment = {"assignment", 2048, &shape_Assignment};
+const ef_document ef_document_envelope = {"envelope", 16384, &shape_Envelope};
+const ef_document ef_document_manifest = {"manifest", 8192, &shape_Manifest};
+const ef_document ef_document_key_bundle = {"key-bundle", 4096, &shape_KeyBundle};
+const ef_document ef_document_reported = {"reported", 4096, &shape_Reported};
+const ef_document ef_document_presence = {"presence", 256, &shape_Presence};
+const ef_document ef_document_telemetry = {"telemetry", 4096, &shape_Telemetry};
+const ef_document ef_document_anomaly = {"anomaly", 1024, &shape_Anomaly};
+const ef_document ef_document_alert = {"alert", 1024, &shape_Alert};
+const ef_document ef_document_control = {"control", 1024, &shape_ControlMessage};
+const ef_document ef_document_labels = {"labels", 65536, &shape_Label};
+const ef_document ef_document_provision_request = {"provision-request", 4096, &shape_ProvisionRequest};
+const ef_document ef_document_provision_answer = {"provision-answer", 16384, &shape_ProvisionAnswer};
+const ef_document ef_document_activation_request = {"activation-request", 256, &shape_ActivationRequest};
+const ef_document ef_document_activation_answer = {"activation-answer", 256, &shape_ActivationAnswer};
+
 const ef_document ef_documents[EF_DOCUMENT_COUNT] = {
     {"desired", 4096, &shape_Desired},
     {"assignment", 2048, &shape_Assignment},
@@ -359,21 +376,21 @@ const ef_document ef_documents[EF_DOCUMENT_COUNT] = {
     {"activation-answer", 256, &shape_ActivationAnswer}};
 
 const ef_payload ef_payloads[3] = {
-    {"application/vnd.edgefleet.manifest.v1+json", 8192, &ef_documents[EF_DOCUMENT_MANIFEST]},
-    {"application/vnd.edgefleet.assignment.v1+json", 2048, &ef_documents[EF_DOCUMENT_ASSIGNMENT]},
-    {"application/vnd.edgefleet.key-bundle.v1+json", 4096, &ef_documents[EF_DOCUMENT_KEY_BUNDLE]}};
+    {"application/vnd.edgefleet.manifest.v1+json", 8192, &ef_document_manifest},
+    {"application/vnd.edgefleet.assignment.v1+json", 2048, &ef_document_assignment},
+    {"application/vnd.edgefleet.key-bundle.v1+json", 4096, &ef_document_key_bundle}};
 
 const ef_topic ef_topics[EF_TOPIC_COUNT] = {
-    {"Desired", "fleet/v1/dev/{deviceID}/desired", EF_DIRECTION_TO_DEVICE, 1, true, &ef_documents[EF_DOCUMENT_DESIRED]},
-    {"Reported", "fleet/v1/dev/{deviceID}/reported", EF_DIRECTION_FROM_DEVICE, 1, true, &ef_documents[EF_DOCUMENT_REPORTED]},
-    {"Presence", "fleet/v1/dev/{deviceID}/presence", EF_DIRECTION_FROM_DEVICE, 1, true, &ef_documents[EF_DOCUMENT_PRESENCE]},
-    {"Telemetry", "fleet/v1/tele/{deviceID}", EF_DIRECTION_FROM_DEVICE, 1, false, &ef_documents[EF_DOCUMENT_TELEMETRY]},
-    {"Anomaly", "fleet/v1/anomaly/{deviceID}", EF_DIRECTION_FROM_DEVICE, 1, false, &ef_documents[EF_DOCUMENT_ANOMALY]},
-    {"DeviceAlert", "fleet/v1/alert/{deviceID}", EF_DIRECTION_FROM_DEVICE, 1, false, &ef_documents[EF_DOCUMENT_ALERT]},
-    {"OriginalTelemetry", "shaded-pole-motor-sensor_data", EF_DIRECTION_FROM_DEVICE, 0, false, &ef_documents[EF_DOCUMENT_TELEMETRY]},
-    {"Alert", "motor-failure-alert-level2-inference", EF_DIRECTION_TO_SUBSCRIBERS, 1, false, &ef_documents[EF_DOCUMENT_ALERT]},
-    {"Control", "control-message", EF_DIRECTION_TO_SUBSCRIBERS, 1, false, &ef_documents[EF_DOCUMENT_CONTROL]},
-    {"Keys", "fleet/v1/keys", EF_DIRECTION_TO_SUBSCRIBERS, 1, true, &ef_documents[EF_DOCUMENT_ENVELOPE]}};
+    {"Desired", "fleet/v1/dev/{deviceID}/desired", EF_DIRECTION_TO_DEVICE, 1, true, EF_DOCUMENT_DESIRED, 4096},
+    {"Reported", "fleet/v1/dev/{deviceID}/reported", EF_DIRECTION_FROM_DEVICE, 1, true, EF_DOCUMENT_REPORTED, 4096},
+    {"Presence", "fleet/v1/dev/{deviceID}/presence", EF_DIRECTION_FROM_DEVICE, 1, true, EF_DOCUMENT_PRESENCE, 256},
+    {"Telemetry", "fleet/v1/tele/{deviceID}", EF_DIRECTION_FROM_DEVICE, 1, false, EF_DOCUMENT_TELEMETRY, 4096},
+    {"Anomaly", "fleet/v1/anomaly/{deviceID}", EF_DIRECTION_FROM_DEVICE, 1, false, EF_DOCUMENT_ANOMALY, 1024},
+    {"DeviceAlert", "fleet/v1/alert/{deviceID}", EF_DIRECTION_FROM_DEVICE, 1, false, EF_DOCUMENT_ALERT, 1024},
+    {"OriginalTelemetry", "shaded-pole-motor-sensor_data", EF_DIRECTION_FROM_DEVICE, 0, false, EF_DOCUMENT_TELEMETRY, 4096},
+    {"Alert", "motor-failure-alert-level2-inference", EF_DIRECTION_TO_SUBSCRIBERS, 1, false, EF_DOCUMENT_ALERT, 1024},
+    {"Control", "control-message", EF_DIRECTION_TO_SUBSCRIBERS, 1, false, EF_DOCUMENT_CONTROL, 1024},
+    {"Keys", "fleet/v1/keys", EF_DIRECTION_TO_SUBSCRIBERS, 1, true, EF_DOCUMENT_ENVELOPE, 16384}};
 
 const char *const ef_reason_names[EF_REASON_COUNT] = {
     "Ok",

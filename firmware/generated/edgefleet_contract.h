@@ -257,14 +257,33 @@ typedef struct {
     ef_direction direction;
     int qos;
     bool retain;
-    const ef_document *document;
+    ef_document_kind document;
+    size_t max_bytes; /* of it */
 } ef_topic;
 
+/* All of them, for tests; a device names those that it reads, and the others' tables are not linked. */
 extern const ef_document ef_documents[];
 extern const ef_payload ef_payloads[];
 extern const ef_topic ef_topics[];
 extern const char *const ef_reason_names[];
 extern const char *const ef_phase_names[];
 extern const ef_disposition ef_reason_dispositions[];
+
+extern const ef_document ef_document_desired;
+extern const ef_document ef_document_assignment;
+extern const ef_document ef_document_envelope;
+extern const ef_document ef_document_manifest;
+extern const ef_document ef_document_key_bundle;
+extern const ef_document ef_document_reported;
+extern const ef_document ef_document_presence;
+extern const ef_document ef_document_telemetry;
+extern const ef_document ef_document_anomaly;
+extern const ef_document ef_document_alert;
+extern const ef_document ef_document_control;
+extern const ef_document ef_document_labels;
+extern const ef_document ef_document_provision_request;
+extern const ef_document ef_document_provision_answer;
+extern const ef_document ef_document_activation_request;
+extern const ef_document ef_document_activation_answer;
 
 #endif /* EDGEFLEET_GENERATED_CONTRACT_H */

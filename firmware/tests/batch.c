@@ -144,7 +144,7 @@ static void answer_topic(const argument *arguments) {
         printf("none\n");
     } else {
         printf("%s %d %d %d %s %s\n", topic->name, (int)topic->direction, topic->qos, (int)topic->retain,
-               topic->document->name, id);
+               ef_documents[topic->document].name, id);
     }
     free(exact);
 }

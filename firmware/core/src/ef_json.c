@@ -161,17 +161,15 @@ static bool skip_digits(scanner *s) {
 
 /* Whether the digits of an integer token stay within 64 bits. */
 static bool integer_fits(const uint8_t *text, size_t length) {
+    enum { MOST_DIGITS = 19 }; /* of INT64_MAX; so many never overflow 64 bits without a sign */
     bool negative = text[0] == '-';
     uint64_t limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
     uint64_t value = 0;
-    for (size_t i = negative ? 1 : 0; i < length; i++) {
-        uint64_t digit = (uint64_t)(text[i] - '0');
-        if (value > (limit - digit) / 10) {
-            return false;
-        }
-        value = value * 10 + digit;
+    size_t first = negative ? 1 : 0;
+    for (size_t i = first; i < length && i - first < MOST_DIGITS; i++) {
+        value = value * 10 + (uint64_t)(text[i] - '0');
     }
-    return true;
+    return length - first <= MOST_DIGITS && value <= limit;
 }
 
 /* Consumes the characters of a number and tells which of the two it is. */

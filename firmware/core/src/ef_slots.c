@@ -60,7 +60,7 @@ static bool manifest_holds(ef_agent *agent, unsigned index, size_t *length) {
     const ef_slot *slot = &agent->slots[index];
     ef_workspace workspace = ef_scratch_take(agent);
     const uint8_t *bytes = map_manifest(agent, slot, index);
-    if (bytes == NULL || ef_contract_read(&ef_documents[EF_DOCUMENT_ENVELOPE], bytes, slot->manifest_bytes,
+    if (bytes == NULL || ef_contract_read(&ef_document_envelope, bytes, slot->manifest_bytes,
                                           workspace.tokens, workspace.capacity, &json, &fault) != EF_REASON_OK) {
         return false;
     }

@@ -60,7 +60,7 @@ ef_reason ef_verify_desired(const uint8_t *bytes, size_t length, const ef_desire
                             const ef_workspace *workspace, ef_command *command, ef_fault *fault) {
     ef_json *json = &command->assignment;
     uint8_t assigned[EF_SHA256_BYTES];
-    ef_reason reason = ef_contract_read(&ef_documents[EF_DOCUMENT_DESIRED], bytes, length, workspace->tokens,
+    ef_reason reason = ef_contract_read(&ef_document_desired, bytes, length, workspace->tokens,
                                         workspace->capacity, json, fault);
     if (reason != EF_REASON_OK) {
         return reason;
@@ -181,7 +181,7 @@ static ef_reason check_fit(const ef_json *json, const ef_manifest_context *conte
 /* Reads an envelope that is a document of its own, and its payload. */
 static ef_reason read_signed(const uint8_t *bytes, size_t length, const ef_payload *kind, const ef_keyring *trusted,
                              const ef_workspace *workspace, ef_json *json, ef_seen *seen, ef_fault *fault) {
-    ef_reason reason = ef_contract_read(&ef_documents[EF_DOCUMENT_ENVELOPE], bytes, length, workspace->tokens,
+    ef_reason reason = ef_contract_read(&ef_document_envelope, bytes, length, workspace->tokens,
                                         workspace->capacity, json, fault);
     if (reason != EF_REASON_OK) {
         return reason;
@@ -284,7 +284,7 @@ ef_reason ef_verify_key_bundle(const uint8_t *bytes, size_t length, const ef_key
 ef_reason ef_read_key_bundle(const uint8_t *bytes, size_t length, const ef_workspace *workspace, ef_key_bundle *bundle,
                              ef_fault *fault) {
     ef_json json;
-    ef_reason reason = ef_contract_read(&ef_documents[EF_DOCUMENT_KEY_BUNDLE], bytes, length, workspace->tokens,
+    ef_reason reason = ef_contract_read(&ef_document_key_bundle, bytes, length, workspace->tokens,
                                         workspace->capacity, &json, fault);
     if (reason != EF_REASON_OK) {
         return reason;

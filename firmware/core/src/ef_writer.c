@@ -33,14 +33,16 @@ void ef_put_text(ef_writer *writer, const char *text) {
 void ef_put_number(ef_writer *writer, int64_t value) {
     char digits[20];
     size_t count = 0;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     if (value < 0) {
         put(writer, '-');
     }
     do {
-        /* Digit by digit, because -2^63 has no positive twin. */
-        digits[count++] = (char)('0' + (value < 0 ? -(value % 10) : value % 10));
-        value /= 10;
-    } while (value != 0);
+        /* One division, not two: small processors do it in software. */
+        uint64_t tenth = left / 10;
+        digits[count++] = (char)('0' + (left - tenth * 10));
+        left = tenth;
+    } while (left != 0);
     while (count > 0) {
         put(writer, digits[--count]);
     }

@@ -109,7 +109,8 @@ static bool hal_publish(void *context, const char *topic, const uint8_t *bytes, 
         return false;
     }
     if (kind == NULL || strcmp(id, b->config.device_id) != 0 || qos != 1 || !retain ||
-        ef_contract_read(kind->document, bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault) != EF_REASON_OK) {
+        ef_contract_read(&ef_documents[kind->document], bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault) !=
+            EF_REASON_OK) {
         printf("    no contract allows, at %s: %s %.*s\n", fault.path, topic, (int)length, (const char *)bytes);
         b->broken++;
         return true;

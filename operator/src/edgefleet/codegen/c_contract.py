@@ -94,6 +94,7 @@ def _header() -> str:
         _enumeration("ef_topic_kind", "EF_TOPIC", map(_constant, TOPICS)),
         f"#define EF_TOPIC_COUNT {len(TOPICS)}\n",
         HEADER_TYPES,
+        "".join(f"extern const ef_document {_document(kind)};\n" for kind in DOCUMENTS),
         f"#endif /* {guard} */\n",
     ]
     return "\n".join(parts)
@@ -176,10 +177,18 @@ def _texts(name: str, size: str, texts: Iterable[str], storage: str = "") -> str
 
 
 def _documents() -> str:
-    rows = ",\n".join(
-        f'    {{"{kind.value}", {model.max_bytes}, &shape_{shape_of(model).name}}}' for kind, model in DOCUMENTS.items()
-    )
-    return f"const ef_document ef_documents[EF_DOCUMENT_COUNT] = {{\n{rows}}};\n"
+    """Return each document on its own, so that what a device never reads is not linked, and all of them for tests."""
+    rows = {
+        kind: f'{{"{kind.value}", {model.max_bytes}, &shape_{shape_of(model).name}}}'
+        for kind, model in DOCUMENTS.items()
+    }
+    named = "".join(f"const ef_document {_document(kind)} = {row};\n" for kind, row in rows.items())
+    all_rows = ",\n".join(f"    {row}" for row in rows.values())
+    return f"{named}\nconst ef_document ef_documents[EF_DOCUMENT_COUNT] = {{\n{all_rows}}};\n"
+
+
+def _document(kind: Kind) -> str:
+    return f"ef_document_{kind.name.lower()}"
 
 
 def _payloads() -> str:
@@ -188,7 +197,7 @@ def _payloads() -> str:
 
 
 def _payload(kind: Kind) -> str:
-    return f'    {{"{PAYLOAD_TYPES[kind]}", {PAYLOAD_MAX[kind]}, &ef_documents[EF_DOCUMENT_{kind.name}]}}'
+    return f'    {{"{PAYLOAD_TYPES[kind]}", {PAYLOAD_MAX[kind]}, &{_document(kind)}}}'
 
 
 def _topics() -> str:
@@ -198,7 +207,7 @@ def _topics() -> str:
 
 def _topic(topic: Topic) -> str:
     retain = str(topic.retain).lower()
-    document = f"&ef_documents[EF_DOCUMENT_{topic.kind.name}]"
+    document = f"EF_DOCUMENT_{topic.kind.name}, {DOCUMENTS[topic.kind].max_bytes}"
     flow = f"EF_DIRECTION_{topic.direction.name}, {topic.qos}, {retain}"
     return f'    {{"{topic.name}", "{topic.template}", {flow}, {document}}}'
 

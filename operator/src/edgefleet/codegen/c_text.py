@@ -68,9 +68,11 @@ typedef struct {
     ef_direction direction;
     int qos;
     bool retain;
-    const ef_document *document;
+    ef_document_kind document;
+    size_t max_bytes; /* of it */
 } ef_topic;
 
+/* All of them, for tests; a device names those that it reads, and the others' tables are not linked. */
 extern const ef_document ef_documents[];
 extern const ef_payload ef_payloads[];
 extern const ef_topic ef_topics[];
