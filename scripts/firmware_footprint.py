@@ -51,7 +51,6 @@ CRYPTO: Final = "Mbed TLS: SHA-256, ECDSA on P-256, through PSA, and what it alo
 # Each sector is good for so many erases, by the data sheets of common NOR chips.
 ENDURANCE: Final = 100_000
 SECTOR: Final = 4096
-SECTOR_HEADER: Final = 16
 
 _INPUT: Final = re.compile(r"^ (\.[\w.$-]+)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+)$", re.MULTILINE)
 _NUMBER: Final = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -234,7 +233,7 @@ def wear_table(measured: Mapping[str, int]) -> str:
 
 def lifetimes(measured: Mapping[str, int]) -> str:
     """Return the table of how long flash lasts."""
-    room = SECTOR - SECTOR_HEADER - measured["update.journal.live"]
+    room = SECTOR - measured["journal.move"]
 
     def journal(name: str) -> int:
         # When a sector is full its live records move to the other one; so each is erased every second time.
@@ -293,7 +292,7 @@ def render(build: Path, mbedtls: str) -> str:
         ),
         "memory": memory_table(builds),
         "wear": wear_table(wear[0]),
-        "live": f"{wear[0]['update.journal.live']:,}",
+        "move": f"{wear[0]['journal.move']:,}",
         "lifetimes": lifetimes(wear[0]),
         "modules": module_table(builds),
     }

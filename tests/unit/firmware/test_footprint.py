@@ -44,6 +44,14 @@ def test_the_page_says_what_is_built() -> None:
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
+def test_documents_that_a_device_never_reads_are_not_linked() -> None:
+    assert make(FIRMWARE, cache_folder(), [str(cache_folder() / "rv32imac" / "core.elf")]).returncode == 0
+    kept = (cache_folder() / "rv32imac" / "core.map").read_text().split("Linker script and memory map", 1)[1]
+    assert "fields_Manifest" in kept
+    assert "fields_Label" not in kept
+    assert "fields_Reported" not in kept
+
+
 def test_a_map_counts_what_the_linker_kept(footprint: ModuleType) -> None:
     image = footprint.read_map(MAP)
     assert image.text == {"ef_json": 256, "edgefleet_contract": 32, "libgcc": 16, "libc": 8, "mbedtls": 4}
