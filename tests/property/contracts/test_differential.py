@@ -73,7 +73,7 @@ _BUGS = (
     Bug("duplicate-keys-pass", "ef_json.c", "if (keys_equal(s,", "if (false && keys_equal(s,"),
     Bug("depth-one-less", "ef_json.c", "s->depth == EF_JSON_DEPTH_MAX", "s->depth + 1 == EF_JSON_DEPTH_MAX"),
     Bug("overlong-utf8-passes", "ef_json.c", "lead == 0xE0 ? 0xA0 : 0x80", "0x80"),
-    Bug("int64-off-by-one", "ef_json.c", "if (value > (limit - digit) / 10)", "if (value > limit / 10)"),
+    Bug("int64-off-by-one", "ef_json.c", "value <= limit;", "value <= limit + 1;"),
     Bug(
         "float-for-integer",
         "ef_contract.c",
