@@ -191,8 +191,13 @@ def memory_table(builds: Sequence[Build]) -> str:
     rows.append(["Mbed TLS: most of the heap at once", *(build.measured["heap"] for build in builds)])
     more = [b.memory + b.crypto.static - b.core.static + b.measured["heap"] for b in builds]
     rows.append(["**With crypto**", *more])
-    if all(build.measured.get("sense") for build in builds):
-        rows.append(["Sensing (`ef_sense_size`), where the device senses", *(b.measured["sense"] for b in builds)])
+    names = {
+        "provision": "Provisioning (`ef_provision_size`), until the device is activated",
+        "sense": "Sensing (`ef_sense_size`), where the device senses",
+    }
+    for name, text in names.items():
+        if all(name in build.measured for build in builds):
+            rows.append([text, *(build.measured[name] for build in builds)])
     return table(["", *RUN], rows)
 
 

@@ -225,7 +225,7 @@ static ef_provision_event step_install(ef_provision *provision, const ef_workspa
     ef_fault fault = {EF_REASON_OK, ""};
     uint8_t *document = provision->document;
     const ef_hal *hal = provision->hal;
-    ef_reason reason = ef_contract_read(&ef_documents[EF_DOCUMENT_PROVISION_ANSWER], document,
+    ef_reason reason = ef_contract_read(&ef_document_provision_answer, document,
                                         provision->request.answered, workspace->tokens, workspace->capacity, &json,
                                         &fault);
     if (reason != EF_REASON_OK) {
@@ -264,7 +264,7 @@ static ef_provision_event step_activate(ef_provision *provision, const ef_worksp
     ef_activation activation;
     ef_writer writer;
     ef_fault fault = {EF_REASON_OK, ""};
-    ef_reason reason = ef_contract_read(&ef_documents[EF_DOCUMENT_ACTIVATION_ANSWER], provision->document,
+    ef_reason reason = ef_contract_read(&ef_document_activation_answer, provision->document,
                                         provision->request.answered, workspace->tokens, workspace->capacity, &json,
                                         &fault);
     if (reason != EF_REASON_OK) {

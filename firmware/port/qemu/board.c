@@ -5,7 +5,8 @@
 #include "console.h"
 #include "edgefleet/json.h"
 
-enum { QUIET_MS = 3000, HOUR_MS = 3600000, MODELS_AT = 0x10000, MODEL_MAX = 20480, AGENT_MAX = 16384, SCRATCH_MAX = 32768 };
+enum { QUIET_MS = 3000, HOUR_MS = 3600000 };
+enum { MODELS_AT = 0x10000, MODEL_MAX = 20480, AGENT_MAX = 16384, SCRATCH_MAX = 32768 };
 
 /* As a device has it: one agent, one scratch. */
 static _Alignas(16) uint8_t agent_memory[AGENT_MAX];
@@ -107,7 +108,8 @@ static void watchdog_restart(void *context, const char *why) {
     longjmp(((board *)context)->out, BOARD_CRASHED);
 }
 
-static bool inference_load(void *context, const uint8_t *model, size_t length, uint32_t arena, ef_inference_info *info) {
+static bool inference_load(void *context, const uint8_t *model, size_t length, uint32_t arena,
+                           ef_inference_info *info) {
     (void)arena;
     return runtime_load(&((board *)context)->runtime, model, length, info);
 }

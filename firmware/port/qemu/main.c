@@ -37,7 +37,7 @@ static const promise unfit[] = {
     {"another good bundle is confirmed", "second", NULL, "Confirmed", "Ok", "2.0.0", NULL},
     {"wrong answers keep the old model", "wrong-answer", NULL, "Failed", "SelfTestFailed", "2.0.0", NULL},
     {"a crash under test keeps the old model", "fatal", NULL, "Failed", "WatchdogReset", "2.0.0", NULL},
-    {"a model that is refused keeps the old one", "refused-by-runtime", NULL, "Failed", "ModelLoadFailed", "2.0.0", NULL},
+    {"what the runtime refuses does not run", "refused-by-runtime", NULL, "Failed", "ModelLoadFailed", "2.0.0", NULL},
     {"a model too large is rejected", "too-large", NULL, "Rejected", "DoesNotFit", "2.0.0", NULL},
     {"another class's model is rejected", "other-class", NULL, "Rejected", "WrongClass", "2.0.0", NULL},
     {"a restart keeps the verdict", NULL, NULL, "Rejected", "WrongClass", "2.0.0", NULL},

@@ -52,6 +52,7 @@ void measure_memory(board *b) {
     measure("heap", "", "", (uint32_t)heap_peak());
     measure("agent", "", "", (uint32_t)ef_agent_size());
     measure("scratch", "", "", (uint32_t)ef_scratch_size());
+    measure("provision", "", "", (uint32_t)ef_provision_size());
 #ifdef BOARD_SENSES
     measure("sense", "", "", (uint32_t)ef_sense_size());
 #endif
