@@ -17,6 +17,7 @@ from support.tflm import Client, Server, run_server
 
 OK, REFUSED = 0, 1
 RUN, UNLOAD = 2, 3
+LOAD_NUMBERED, RUN_NUMBERED, UNLOAD_NUMBERED = 4, 5, 6
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,41 @@ def test_a_refusal_says_why_and_the_connection_goes_on(server: Server) -> None:
         assert client.ask(RUN, bytes(4))[0] == OK
 
 
+def number(number: int, rest: bytes = b"") -> bytes:
+    return struct.pack("<I", number) + rest
+
+
+def test_one_connection_holds_several_models(server: Server) -> None:
+    models = {7: tinymodel.build(seed=1), 8: tinymodel.build(seed=2, outputs=3)}
+    answers = {}
+    with server.connect() as client:
+        for which, model in models.items():
+            status, body = client.ask(LOAD_NUMBERED, number(which, struct.pack("<I", 16384) + model))
+            assert (status, len(body)) == (OK, 12)
+            assert client.load(model)[0] == OK
+            answers[which] = client.ask(RUN, bytes(4))
+        for which, answer in answers.items():
+            assert client.ask(RUN_NUMBERED, number(which, bytes(4))) == answer
+        assert client.ask(RUN_NUMBERED, number(9, bytes(4))) == (REFUSED, b"no model is loaded")
+        assert client.ask(UNLOAD_NUMBERED, number(7)) == (OK, b"")
+        assert client.ask(RUN_NUMBERED, number(7, bytes(4))) == (REFUSED, b"no model is loaded")
+        assert client.ask(RUN_NUMBERED, number(8, bytes(4))) == answers[8]
+        assert client.ask(LOAD_NUMBERED, number(8, struct.pack("<I", 16384) + models[7]))[0] == OK
+        assert client.ask(RUN_NUMBERED, number(8, bytes(4))) == answers[7]
+
+
+def test_a_connection_holds_no_more_models_than_it_may(server: Server) -> None:
+    load = struct.pack("<I", 16384) + tinymodel.build()
+    with server.connect() as client:
+        assert all(client.ask(LOAD_NUMBERED, number(each, load))[0] == OK for each in range(256))
+        assert client.ask(LOAD_NUMBERED, number(256, load)) == (
+            REFUSED,
+            b"load: 256 models are loaded, that is all there may be",
+        )
+        assert client.ask(LOAD_NUMBERED, number(0, load))[0] == OK  # instead of the one under this number
+        assert client.ask(RUN_NUMBERED, number(255, bytes(4)))[0] == OK
+
+
 def test_an_absurd_arena_is_refused(server: Server) -> None:
     with server.connect() as client:
         status, text = client.load(tinymodel.build(), arena_bytes=2**32 - 1)
@@ -87,6 +123,7 @@ def test_a_crash_ends_its_own_connection_only(server: Server, when: Literal["loa
         struct.pack("<BI", 9, 0),  # no such operation
         struct.pack("<BI", 1, 2) + b"xx",  # a LOAD without its arena
         struct.pack("<BI", 1, 2**32 - 1),  # longer than anything
+        struct.pack("<BI", RUN_NUMBERED, 3) + b"xxx",  # a number without its end
     ],
 )
 def test_who_does_not_speak_the_protocol_is_cut_off(server: Server, raw: bytes) -> None:

@@ -94,6 +94,10 @@ class Interpreter:
         values = np.frombuffer(data, dtype=first.dtype).reshape(first.shape)
         return _try("run", lambda: self._invoke(values), listen=self._listen).tobytes()
 
+    def forget(self) -> None:
+        """Set the variable tensors back, such as the state of a recurrent layer: the next run is as the first."""
+        self._loaded.reset()
+
     def _invoke(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         self._loaded.set_input(values, 0)
         self._loaded.invoke()
