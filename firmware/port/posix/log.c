@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,6 +17,37 @@ static void put_time(char *out, size_t size) {
     gmtime_r(&now.tv_sec, &parts);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
     snprintf(out, size, "%s.%03ldZ", text, now.tv_nsec / 1000000);
+}
+
+/* Of this second; a terminal is of no use to who must read ten thousand lines. */
+static struct {
+    uint32_t most; /* 0: no limit */
+    uint32_t said;
+    uint32_t dropped;
+    uint64_t second;
+} limit;
+
+void log_limit(uint32_t lines_per_second) {
+    limit.most = lines_per_second;
+}
+
+static bool is_one_too_many(void) {
+    uint64_t second = now_ms() / 1000u;
+    if (limit.most == 0) {
+        return false;
+    }
+    if (second != limit.second) {
+        uint32_t dropped = limit.dropped;
+        limit.second = second;
+        limit.said = 0;
+        limit.dropped = 0;
+        if (dropped > 0) {
+            say(LEVEL_WARNING, "and %u more lines", (unsigned)dropped);
+        }
+    }
+    limit.dropped += limit.said >= limit.most ? 1 : 0;
+    limit.said++;
+    return limit.said > limit.most;
 }
 
 __attribute__((format(printf, 2, 0))) static void write_line(px_level level, const char *format, va_list arguments) {
@@ -39,6 +71,9 @@ __attribute__((format(printf, 2, 0))) static void write_line(px_level level, con
 
 void say(px_level level, const char *format, ...) {
     va_list arguments;
+    if (is_one_too_many()) {
+        return;
+    }
     va_start(arguments, format);
     write_line(level, format, arguments);
     va_end(arguments);
@@ -50,6 +85,7 @@ void panic(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    limit.most = 0;
     say(LEVEL_ERROR, "panic: %s", text);
     _Exit(STATUS_PANIC);
 }

@@ -1,14 +1,11 @@
 #include "options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "edgefleet/hal.h"
-#include "edgefleet/pattern.h"
 #include "log.h"
 
 static const char usage[] =
@@ -79,56 +76,10 @@ static const struct option table[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool matches(ef_pattern pattern, const char *text) {
-    ef_text cursor = {(const uint8_t *)text, (const uint8_t *)text + strlen(text)};
-    return strchr(text, '\\') == NULL && ef_pattern_matches(pattern, cursor);
-}
-
-/* Zero for what is no number from 1 to `most`. */
-static uint32_t read_number(const char *text, uint32_t most) {
-    char *end = NULL;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    bool good = errno == 0 && end != text && *end == '\0' && value >= 1 && value <= most;
-    return good ? (uint32_t)value : 0;
-}
-
-static bool read_count(uint32_t *out, const char *name, const char *text) {
-    *out = read_number(text, INT32_MAX);
-    if (*out == 0) {
-        say(LEVEL_ERROR, "--%s: a number from 1 to %d, not '%s'", name, INT32_MAX, text);
-    }
-    return *out != 0;
-}
-
-/* HOST:PORT; an IPv6 address stands in brackets. */
-static bool read_endpoint(px_endpoint *out, const char *name, const char *text) {
-    const char *colon = strrchr(text, ':');
-    const char *start = text;
-    size_t length = colon != NULL ? (size_t)(colon - text) : 0;
-    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
-        start = text + 1;
-        length -= 2;
-    }
-    if (length == 0 || length > HOST_MAX) {
-        say(LEVEL_ERROR, "--%s: HOST:PORT, not '%s'", name, text);
-        return false;
-    }
-    uint32_t port = read_number(colon + 1, UINT16_MAX);
-    if (port == 0) {
-        say(LEVEL_ERROR, "--%s: the port is a number from 1 to %d, not '%s'", name, UINT16_MAX, colon + 1);
-        return false;
-    }
-    memcpy(out->host, start, length);
-    out->host[length] = '\0';
-    snprintf(out->port, sizeof out->port, "%u", (unsigned)(uint16_t)port);
-    return true;
-}
-
 static bool read_ops(px_options *options, char *text) {
     options->has_ops = true;
     for (char *op = strtok(text, ","); op != NULL; op = strtok(NULL, ",")) {
-        if (options->ops_count == EF_OPS_MAX || !matches(EF_PATTERN_OP_NAME, op)) {
+        if (options->ops_count == EF_OPS_MAX || !argument_matches(EF_PATTERN_OP_NAME, op)) {
             say(LEVEL_ERROR, "--ops: at most %d operators such as FULLY_CONNECTED, not '%s'", EF_OPS_MAX, op);
             return false;
         }
@@ -137,20 +88,11 @@ static bool read_ops(px_options *options, char *text) {
     return true;
 }
 
-static bool read_matching(const char **out, const char *name, ef_pattern pattern, const char *text) {
-    if (!matches(pattern, text)) {
-        say(LEVEL_ERROR, "--%s: '%s' is none", name, text);
-        return false;
-    }
-    *out = text;
-    return true;
-}
-
 /* What a device that is not born yet needs. */
 static bool read_birth_option(px_options *options, int which, char *text) {
     switch (which) {
     case OPTION_DEVICE_REGISTRY:
-        return read_endpoint(&options->device_registry, "device-registry", text);
+        return argument_read_endpoint(&options->device_registry, "device-registry", text);
     case OPTION_DEVICE_REGISTRY_NAME:
         options->device_registry_name = text;
         return true;
@@ -158,7 +100,7 @@ static bool read_birth_option(px_options *options, int which, char *text) {
         options->claim = text;
         return true;
     case OPTION_DEVICE_ID:
-        return read_matching(&options->device_id, "device-id", EF_PATTERN_DNS_LABEL, text);
+        return argument_read_matching(&options->device_id, "device-id", EF_PATTERN_DNS_LABEL, text);
     default: /* getopt_long has said it */
         return false;
     }
@@ -173,22 +115,22 @@ static bool read_option(px_options *options, int which, char *text) {
         options->state = text;
         return true;
     case OPTION_BROKER:
-        return read_endpoint(&options->broker, "broker", text);
+        return argument_read_endpoint(&options->broker, "broker", text);
     case OPTION_REGISTRY:
-        return read_endpoint(&options->registry, "registry", text);
+        return argument_read_endpoint(&options->registry, "registry", text);
     case OPTION_REGISTRY_NAME:
         options->registry_name = text;
         return true;
     case OPTION_CLASS:
-        return read_matching(&options->device_class, "class", EF_PATTERN_DNS_LABEL, text);
+        return argument_read_matching(&options->device_class, "class", EF_PATTERN_DNS_LABEL, text);
     case OPTION_FIRMWARE_VERSION:
-        return read_matching(&options->firmware_version, "firmware-version", EF_PATTERN_SEMVER, text);
+        return argument_read_matching(&options->firmware_version, "firmware-version", EF_PATTERN_SEMVER, text);
     case OPTION_SLOT_BYTES:
-        return read_count(&options->slot_bytes, "slot-bytes", text);
+        return argument_read_count(&options->slot_bytes, "slot-bytes", text);
     case OPTION_ARENA_BYTES:
-        return read_count(&options->arena_bytes, "arena-bytes", text);
+        return argument_read_count(&options->arena_bytes, "arena-bytes", text);
     case OPTION_RAM_BYTES:
-        return read_count(&options->ram_bytes, "ram-bytes", text);
+        return argument_read_count(&options->ram_bytes, "ram-bytes", text);
     case OPTION_OPS:
         return read_ops(options, text);
     case OPTION_INFERENCE_SOCKET:

@@ -2,17 +2,8 @@
 #ifndef EDGEFLEET_POSIX_OPTIONS_H
 #define EDGEFLEET_POSIX_OPTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "arguments.h"
 #include "edgefleet_contract.h"
-
-#define HOST_MAX 255
-
-typedef struct {
-    char host[HOST_MAX + 1];
-    char port[6];
-} px_endpoint;
 
 typedef struct {
     const char *identity;
