@@ -29,12 +29,18 @@ class Broker:
         authority: signs the identities of those who connect.
         port: the same over restarts.
         address: `localhost:PORT`; its certificate is for localhost and 127.0.0.1.
+        plain_address: the same of a second listener without TLS, if there is one: who connects there says who it is.
         log: what it says.
         process: None while it does not run.
     """
 
     def __init__(
-        self, folder: Path, *, authority: Authority | None = None, changes: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        authority: Authority | None = None,
+        changes: Mapping[str, str] | None = None,
+        plain: bool = False,
     ) -> None:
         """Prepare a broker.
 
@@ -42,14 +48,16 @@ class Broker:
             folder: its own; made if need be.
             authority: another broker's or registry's, to share; by default a new one.
             changes: settings that are to have another value, to show what the chart's does; "" takes one away.
+            plain: whether there is a listener without TLS too.
         """
         self.authority = authority or Authority()
         self.port = _free_port()
         self.address = f"localhost:{self.port}"
+        self.plain_address = f"localhost:{_free_port()}" if plain else ""
         self.log = folder / "broker.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._configuration = folder / "mosquitto.conf"
-        self._prepare(folder, changes or {})
+        self._prepare(folder, {**({"allow_anonymous": "true"} if plain else {}), **(changes or {})})
 
     def _prepare(self, folder: Path, changes: Mapping[str, str]) -> None:
         state, tls, acl = folder / "state", folder / "tls", folder / "acl"
@@ -71,6 +79,8 @@ class Broker:
         for setting, value in changes.items():
             text, count = re.subn(rf"(?m)^{setting} .*\n", f"{setting} {value}\n" if value else "", text)
             assert count == 1, setting
+        if self.plain_address:
+            text += f"listener {self.plain_address.partition(':')[2]} 127.0.0.1\n"
         # Else, started as root, it becomes a user who may not read what is only root's.
         self._configuration.write_text(f"{text}user root\n")
 

@@ -21,7 +21,7 @@ from edgefleet.contracts.codec import encode
 from support.contract_core import FIRMWARE, build
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from edgefleet.contracts.keys import KeyBundle
     from support.authority import Authority
@@ -36,20 +36,21 @@ _SECONDS: Final = 20.0
 @functools.cache
 def build_device() -> Path:
     """Build edgefleet-device with sanitizers, outside the tree, and return its path."""
-    return _build("device") / "edgefleet-device"
+    return build_port("device") / "edgefleet-device"
 
 
 @functools.cache
-def build_flash_check() -> Path:
-    """Build the program that tests the device's flash, and return its path."""
-    return _build("flash-check") / "flash_check"
+def build_check(part: str) -> Path:
+    """Build the program that tests a part of the port alone, `flash`, `mqtt` or `swarm`, and return its path."""
+    return build_port(f"{part}-check") / f"{part}_check"
 
 
-def _build(target: str) -> Path:
+def build_port(target: str, variant: str = "", variables: Sequence[str] = ()) -> Path:
+    """Build a target of the port and return the folder that it is in; other variables are another variant."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     checkout = hashlib.sha256(str(FIRMWARE).encode()).hexdigest()[:12]  # two checkouts share no objects
-    folder = cache / "edgefleet" / "firmware" / checkout
-    build(FIRMWARE, folder, [target])
+    folder = cache / "edgefleet" / "firmware" / checkout / variant
+    build(FIRMWARE, folder, [*variables, target])
     return folder
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edgefleet.contracts.keys import BundledKey, KeyBundle, SigningKey
 from support.authority import Authority
-from support.device import PANIC, STOPPED, USAGE, Device, build_device, build_flash_check
+from support.device import PANIC, STOPPED, USAGE, Device, build_check, build_device
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,7 @@ def test_a_key_under_another_keys_id(board: Device) -> None:
 
 
 def test_the_file_behaves_as_nor_flash_does(tmp_path: Path) -> None:
-    done = subprocess.run([build_flash_check(), tmp_path / "flash"], capture_output=True, text=True, check=False)
+    done = subprocess.run([build_check("flash"), tmp_path / "flash"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "programming would set bits at 0x1001; erase it first" in done.stderr
 

@@ -93,14 +93,17 @@ void census_say(const px_swarm *swarm) {
         (unsigned)swarm->registry_turnstile.waiting);
 }
 
-/* Flash in memory, all of it and the models' part; the latter lies behind everything else. */
+/* Flash in memory: all of it, and what the slots hold, manifests and models (docs/firmware.md, "Flash"). */
 static void measure_flash(const px_swarm *swarm, size_t *all, size_t *slots) {
-    uint32_t slots_at = ef_agent_flash_bytes(swarm->options.slot_bytes) - 2 * swarm->options.slot_bytes;
+    enum { MANIFESTS_AT = 0x2000, MANIFESTS_END = 0xA000 };
     *all = 0;
     *slots = 0;
     for (uint32_t i = 0; i < swarm->options.count; i++) {
-        *all += memory_flash_resident(&swarm->members[i].flash, 0);
-        *slots += memory_flash_resident(&swarm->members[i].flash, slots_at);
+        const px_memory_flash *flash = &swarm->members[i].flash;
+        uint32_t models_at = flash->size - 2 * swarm->options.slot_bytes;
+        *all += memory_flash_resident(flash, 0, flash->size);
+        *slots += memory_flash_resident(flash, MANIFESTS_AT, MANIFESTS_END) +
+                  memory_flash_resident(flash, models_at, flash->size);
     }
 }
 

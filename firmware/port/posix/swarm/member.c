@@ -14,8 +14,6 @@
 #define RESTART_MS 1000u
 /* Polls in a row: others are waiting too. */
 #define POLLS_MAX 8u
-/* Whoever waits for its turn is told when it comes; until then it looks after its own patience now and then. */
-#define WAITING_MS 1000u
 /* What the broker sends at most: the largest document, twice, with its topic. */
 #define PACKET_MAX (2 * EF_DESIRED_MAX)
 
@@ -66,7 +64,7 @@ static void lose_broker(px_member *member) {
     px_swarm *swarm = member->swarm;
     swarm->census.connected -= member->is_connected ? 1 : 0;
     member->is_connected = false;
-    turnstile_forget(&swarm->broker_turnstile, &member->broker_turn);
+    turnstile_leave(&swarm->broker_turnstile, &member->broker_turn);
     swarm_admit(swarm, &swarm->broker_turnstile);
     member->watched = 0;
     member->connect_ms = now_ms() + jitter(member->backoff_ms);
@@ -152,7 +150,6 @@ static void restart(px_member *member) {
     px_swarm *swarm = member->swarm;
     mqtt_client_close(&member->client);
     member->hal.stream.close(member);
-    turnstile_forget(&swarm->registry_turnstile, &member->registry_turn);
     lose_broker(member);
     models_unload(&swarm->models, &member->loaded);
     swarm->census.restarts++;
@@ -168,12 +165,10 @@ static void poll_agent(px_member *member) {
         wait = ef_agent_poll(member->agent);
     }
     int patience = member->stream != NULL ? stream_patience(member->stream) : -1;
-    if (wait > 0 && member->registry_turn.state == TURN_WAITING) {
-        wait = WAITING_MS;
-    } else if (wait > 0 && patience > 0) {
+    if (wait > 0 && patience > 0) {
         wait = (uint32_t)patience; /* its socket says when there is something */
     }
-    member->poll_ms = now_ms() + wait;
+    member->poll_ms = member->registry_turn.state == TURN_WAITING ? UINT64_MAX : now_ms() + wait;
 }
 
 static void work(px_member *member, bool client_is_ready) {

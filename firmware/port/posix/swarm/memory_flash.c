@@ -83,13 +83,13 @@ const uint8_t *memory_flash_map(const px_memory_flash *flash, uint32_t offset, s
     return is_inside(flash, offset, length) ? flash->bytes + offset : NULL;
 }
 
-size_t memory_flash_resident(const px_memory_flash *flash, uint32_t offset) {
+size_t memory_flash_resident(const px_memory_flash *flash, uint32_t from, uint32_t to) {
     const uint64_t present = UINT64_C(1) << 63;
     const uint64_t shared = UINT64_C(1) << 61; /* still the file's page, nobody's own */
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t resident = 0;
     int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    for (size_t at = offset; map >= 0 && at < flash->size; at += page) {
+    for (size_t at = from; map >= 0 && at < to; at += page) {
         uint64_t entry = 0;
         off_t where = (off_t)(((uintptr_t)flash->bytes + at) / page * sizeof entry);
         if (pread(map, &entry, sizeof entry, where) == (ssize_t)sizeof entry && (entry & present) != 0 &&

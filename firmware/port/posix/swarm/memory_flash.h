@@ -27,7 +27,7 @@ bool memory_flash_program(const px_memory_flash *flash, uint32_t offset, const v
 bool memory_flash_erase(const px_memory_flash *flash, uint32_t offset);
 const uint8_t *memory_flash_map(const px_memory_flash *flash, uint32_t offset, size_t length);
 
-/* Memory that the flash from `offset` on takes up, as the kernel counts it. */
-size_t memory_flash_resident(const px_memory_flash *flash, uint32_t offset);
+/* Memory that a part of the flash takes up, `from` to before `to`, as the kernel counts it. */
+size_t memory_flash_resident(const px_memory_flash *flash, uint32_t from, uint32_t to);
 
 #endif

@@ -123,9 +123,14 @@ void swarm_finish(px_swarm *swarm) {
 void swarm_admit(px_swarm *swarm, px_turnstile *turnstile) {
     const px_turn *next;
     while ((next = turnstile_admit(turnstile)) != NULL) {
+        px_member *member = &swarm->members[next->who];
         swarm->due[next->who] = 0;
-        swarm->members[next->who].poll_ms = 0;
-        swarm->members[next->who].connect_ms = 0;
+        if (turnstile == &swarm->broker_turnstile) {
+            member->connect_ms = 0;
+            continue;
+        }
+        member->poll_ms = 0;
+        member->waited_ms += now_ms() - member->waits_since_ms;
     }
 }
 

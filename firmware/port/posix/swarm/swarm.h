@@ -30,6 +30,9 @@ typedef struct {
     px_stream *stream; /* NULL: no connection to the registry */
     px_loaded loaded;
     px_turn registry_turn;
+    /* The registry's turnstile is of this machine and no part of a device's world: its clock stands still meanwhile. */
+    uint64_t waits_since_ms;
+    uint64_t waited_ms; /* in sum */
     px_turn broker_turn;
     uint64_t poll_ms;     /* when the agent wants to be polled, or the device to be started */
     uint64_t connect_ms;  /* when to try the broker again */

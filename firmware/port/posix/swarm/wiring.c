@@ -13,8 +13,9 @@ _Noreturn static void leave_call(px_member *member, const char *why) {
 }
 
 static uint64_t read_clock(void *context) {
-    (void)context;
-    return now_ms();
+    const px_member *member = context;
+    uint64_t now = member->registry_turn.state == TURN_WAITING ? member->waits_since_ms : now_ms();
+    return now - member->waited_ms;
 }
 
 static int64_t read_calendar(void *context) {
@@ -78,6 +79,9 @@ static void take_stream(px_member *member) {
 static ef_io open_stream(void *context, ef_peer peer) {
     px_member *member = context;
     (void)peer; /* there is one */
+    if (member->registry_turn.state == TURN_NONE) {
+        member->waits_since_ms = now_ms();
+    }
     if (!turnstile_enter(&member->swarm->registry_turnstile, &member->registry_turn)) {
         return EF_IO_AGAIN;
     }
@@ -102,6 +106,9 @@ static ef_io write_stream(void *context, const uint8_t *bytes, size_t length, si
 static void close_stream(void *context) {
     px_member *member = context;
     px_swarm *swarm = member->swarm;
+    if (member->registry_turn.state == TURN_WAITING) {
+        member->waited_ms += now_ms() - member->waits_since_ms;
+    }
     if (member->stream != NULL) {
         stream_close(member->stream);
         swarm->users[member->stream - swarm->streams] = NULL;
