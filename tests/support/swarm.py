@@ -87,6 +87,7 @@ class Swarm:
         assert self.process is None, "it runs"
         self._asked = 0
         with self.log.open("ab") as log, self._printed.open("wb") as printed:
+            log.truncate(0)
             self.process = subprocess.Popen(self.command(), stdout=printed, stderr=log)
 
     def stop(self) -> int:
@@ -108,7 +109,7 @@ class Swarm:
             self.process = None
 
     def said(self) -> str:
-        """Its log, of all its starts."""
+        """Its log, since its last start."""
         return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
 
     def last_census(self) -> dict[str, Any]:
@@ -118,6 +119,8 @@ class Swarm:
     def take_census(self) -> dict[str, Any]:
         """Ask it for a line."""
         assert self.process
+        if self._asked == 0:
+            self.await_said(" devices, ")  # before that the signal would end it
         self._asked += 1
         self.process.send_signal(signal.SIGUSR1)
         self._await(lambda: self._printed.read_bytes().count(b"\n") >= self._asked, "line of JSON")

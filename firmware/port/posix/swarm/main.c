@@ -40,6 +40,8 @@ int main(int count, char **arguments) {
     int status = STATUS_USAGE;
     if (signals >= 0 && models_open(&swarm.models, options->inference_socket, options->inference_command) &&
         swarm_prepare(&swarm)) {
+        say(LEVEL_INFO, "%u devices, %s to %s", (unsigned)options->count, swarm.members[0].id,
+            swarm.members[options->count - 1].id);
         status = swarm_run(&swarm, signals);
     }
     swarm_finish(&swarm);
