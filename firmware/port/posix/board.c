@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "watchdog.h"
 
 static uint64_t read_clock(void *context) {
     (void)context;
@@ -27,14 +28,14 @@ static void write_log(void *context, const char *text) {
     say(LEVEL_INFO, "agent: %s", text);
 }
 
-/* A hang is the supervisor's to notice, for now. */
 static void arm_watchdog(void *context, uint32_t ms) {
     (void)context;
-    (void)ms;
+    watchdog_arm(ms);
 }
 
 static void disarm_watchdog(void *context) {
     (void)context;
+    watchdog_disarm();
 }
 
 static void restart(void *context, const char *why) {
@@ -116,6 +117,26 @@ static bool install_certificate(void *context, const char *pem, size_t length) {
     return identity_install(((px_board *)context)->identity, pem, length);
 }
 
+static bool start_sensors(void *context, uint32_t rate_hz) {
+    return sensors_start(&((px_board *)context)->sensors, rate_hz);
+}
+
+static void stop_sensors(void *context) {
+    sensors_stop(&((px_board *)context)->sensors);
+}
+
+static ef_io read_sensors(void *context, ef_sensor_frame *frames, size_t capacity, size_t *got) {
+    return sensors_read(&((px_board *)context)->sensors, frames, capacity, got);
+}
+
+static bool read_temperature(void *context, float *celsius) {
+    return sensors_temperature(&((px_board *)context)->sensors, celsius);
+}
+
+static bool set_valve(void *context, bool open) {
+    return sensors_set_valve(&((px_board *)context)->sensors, open);
+}
+
 static const char *write_host(char *out, size_t size, const char *name, const char *port) {
     snprintf(out, size, "%s:%s", name, port);
     return out;
@@ -133,6 +154,9 @@ void board_wire(px_board *board, const px_options *options, px_identity *identit
         .stream = {open_stream, read_stream, write_stream, close_stream, {NULL, NULL}},
         .mqtt = {subscribe, publish, unsubscribe},
         .inference = {load_model, run_model, unload_model},
+        .sensors = {MOTOR_AMPERE_PER_LSB, MOTOR_METRE_PER_SECOND2_PER_LSB, MOTOR_PASCAL_PER_LSB, start_sensors,
+                    stop_sensors, read_sensors, read_temperature},
+        .actuator = {set_valve},
     };
     board->hal.stream.host[EF_PEER_MODEL_REGISTRY] = write_host(
         board->hosts[EF_PEER_MODEL_REGISTRY], sizeof board->hosts[0], options->registry_name, options->registry.port);

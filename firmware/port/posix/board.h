@@ -5,6 +5,7 @@
 #include "edgefleet/hal.h"
 #include "flash.h"
 #include "inference.h"
+#include "machine/sensors.h"
 #include "session.h"
 #include "stream.h"
 
@@ -13,6 +14,7 @@ typedef struct {
     px_stream stream;
     px_session session;
     px_inference inference;
+    px_sensors sensors;
     px_identity *identity;
     char hosts[EF_PEER_COUNT][HOST_MAX + 8];
     ef_hal hal;

@@ -153,6 +153,7 @@ int main(int count, char **arguments) {
         if (!inference_open(&board.inference, &options)) {
             panic("no model runtime");
         }
+        sensors_prepare(&board.sensors, identity.device_id, options.faults);
         board_wire(&board, &options, &identity);
         status = live(&board, &options, &identity, stop_end);
         inference_close(&board.inference);

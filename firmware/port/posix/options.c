@@ -30,6 +30,7 @@ static const char usage[] =
     "  --arena-bytes N            for tensors (default: 16384)\n"
     "  --ram-bytes N              of the board (default: 327680)\n"
     "  --ops A,B,C                operators of this firmware (default: all that the runtime has)\n"
+    "  --faults FILE              what is wrong with the simulated machine; read again when it changes\n"
     "\n"
     "Exit status: 0 told to stop, 64 something that you must mend, 70 a panic: start it again.\n";
 
@@ -50,6 +51,7 @@ enum {
     OPTION_ARENA_BYTES,
     OPTION_RAM_BYTES,
     OPTION_OPS,
+    OPTION_FAULTS,
     OPTION_INFERENCE_SOCKET,
     OPTION_INFERENCE_COMMAND
 };
@@ -71,6 +73,7 @@ static const struct option table[] = {
     {"arena-bytes", required_argument, NULL, OPTION_ARENA_BYTES},
     {"ram-bytes", required_argument, NULL, OPTION_RAM_BYTES},
     {"ops", required_argument, NULL, OPTION_OPS},
+    {"faults", required_argument, NULL, OPTION_FAULTS},
     {"inference-socket", required_argument, NULL, OPTION_INFERENCE_SOCKET},
     {"inference-command", required_argument, NULL, OPTION_INFERENCE_COMMAND},
     {NULL, 0, NULL, 0},
@@ -133,6 +136,9 @@ static bool read_option(px_options *options, int which, char *text) {
         return argument_read_count(&options->ram_bytes, "ram-bytes", text);
     case OPTION_OPS:
         return read_ops(options, text);
+    case OPTION_FAULTS:
+        options->faults = text;
+        return true;
     case OPTION_INFERENCE_SOCKET:
         options->inference_socket = text;
         return true;

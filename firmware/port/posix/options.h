@@ -23,6 +23,7 @@ typedef struct {
     const char *ops[EF_OPS_MAX];
     size_t ops_count;
     bool has_ops;
+    const char *faults; /* NULL: the machine is sound */
     /* One of the two. */
     const char *inference_socket;
     const char *inference_command;

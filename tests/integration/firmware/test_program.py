@@ -113,6 +113,16 @@ def test_the_file_behaves_as_nor_flash_does(tmp_path: Path) -> None:
     assert "programming would set bits at 0x1001; erase it first" in done.stderr
 
 
+def test_the_watchdog_ends_what_hangs() -> None:
+    done = subprocess.run([build_check("watchdog"), "hang"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (PANIC, "panic: watchdog: the device hung\n")
+
+
+def test_the_watchdog_leaves_alone_what_works() -> None:
+    done = subprocess.run([build_check("watchdog"), "work"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_flash_of_another_size(board: Device) -> None:
     board.state.mkdir()
     (board.state / "flash.bin").write_bytes(b"\xff" * 8192)
