@@ -39,6 +39,7 @@ bool member_prepare(px_member *member, px_swarm *swarm, uint32_t index) {
         .release_count = swarm->identity.keys.release_count,
         .assignment_keys = swarm->identity.keys.assignment_keys,
         .assignment_count = swarm->identity.keys.assignment_count,
+        .keys_version = swarm->identity.keys.seen.number,
         .scratch = swarm->scratch,
     };
     member_wire(member);
