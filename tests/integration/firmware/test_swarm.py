@@ -269,7 +269,7 @@ def test_five_thousand_devices_take_an_update(fleet: Platform, make_swarm: Makin
         status = swarm.await_end(520)
         costs = {name: round(seconds - before[name], 1) for name, seconds in read_costs(fleet).items()}
         census = swarm.last_census()
-        print(json.dumps({**census, "cpuSecondsOf": costs, "modelBytes": len(model.content)}))
+        print(json.dumps({**census, "cpuSecondsOf": costs, "modelBytes": len(model.content)}))  # noqa: T201 - figures, shown with -s
         assert status == STOPPED, swarm.said()[-4000:]
         assert (census["n"], census["connected"], census["confirmed"]) == (MANY, MANY, MANY)
         assert census["registryConnections"] >= 2 * MANY

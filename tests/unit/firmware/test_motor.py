@@ -63,7 +63,7 @@ def measure(folder: Path, seed: int = 3, faults: str = "", *, closed: bool = Fal
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     frames = np.frombuffer(done.stdout, np.float32).reshape(-1, 3).astype(np.float64)
     assert len(frames) == RATE * SECONDS
-    return analyse(*frames.T, float(done.stderr.split()[-1]))
+    return analyse(frames[:, 0], frames[:, 1], frames[:, 2], float(done.stderr.split()[-1]))
 
 
 def analyse(current: Floats, vibration: Floats, sound: Floats, celsius: float) -> Statistics:

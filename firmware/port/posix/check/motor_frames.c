@@ -1,7 +1,7 @@
 /* The motor's samples for a test to judge: `motor_frames SEED SECONDS [FAULTS [closed]]`.
  *
- * Writes current, vibration and sound as 32-bit floats in ampere, m/s2 and pascal, at 4096 Hz, and to standard error the
- * temperature at the end. */
+ * Writes current, vibration and sound as 32-bit floats in ampere, m/s2 and pascal, at 4096 Hz, and to standard error
+ * the temperature an hour later. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,8 @@ static bool write_second(px_motor *motor, const px_faults *faults) {
     motor_sample(motor, faults, RATE_HZ, frames, RATE_HZ);
     for (size_t i = 0; i < RATE_HZ; i++) {
         float values[] = {MOTOR_AMPERE_PER_LSB * frames[i].current,
-                          MOTOR_METRE_PER_SECOND2_PER_LSB * frames[i].vibration, MOTOR_PASCAL_PER_LSB * frames[i].sound};
+                          MOTOR_METRE_PER_SECOND2_PER_LSB * frames[i].vibration,
+                          MOTOR_PASCAL_PER_LSB * frames[i].sound};
         if (fwrite(values, sizeof values, 1, stdout) != 1) {
             return false;
         }
@@ -37,7 +38,6 @@ int main(int count, char **arguments) {
     for (long left = strtol(arguments[2], NULL, 10); good && left > 0; left--) {
         good = write_second(&motor, &faults.now);
     }
-    /* An hour later. */
     motor_pass(&motor, &faults.now, 3600);
     fprintf(stderr, "%.2f\n", motor_celsius(&motor, &faults.now));
     return good ? 0 : 1;

@@ -132,8 +132,10 @@ static void check_talk(void) {
     expect(self.reason == 0x87, "a refusal is heard");
     expect(mqtt_client_publish(&self.client, &room, "t", (const uint8_t *)"3", 1, 1, false, self.now), "and counts");
     mqtt_client_leave(&self.client, &room, self.now);
-    expect_said(&self, "\x32\x07\0\1t\0\2\0""1\x32\x07\0\1t\0\3\0""2\x30\x05\0\1t\0""0\x32\x07\0\1t\0\4\0""3\xE0\1\0", 37,
-                "all in order, and goodbye");
+    expect_said(&self,
+                "\x32\x07\0\1t\0\2\0" "1" "\x32\x07\0\1t\0\3\0" "2" "\x30\x05\0\1t\0" "0" "\x32\x07\0\1t\0\4\0" "3"
+                "\xE0\1\0",
+                37, "all in order, and goodbye");
     expect(self.closed[0] == '\0', "who leaves needs no news of it");
     end(&self);
 }

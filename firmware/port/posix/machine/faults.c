@@ -58,7 +58,8 @@ static bool read_lines(px_faults *faults, const char *path) {
     if (file == NULL) {
         say(LEVEL_WARNING, "faults: %s: %s", path, strerror(errno));
     } else if (!good) {
-        say(LEVEL_WARNING, "faults: %s: line %u is none: a fault and its severity, such as 'bearing 0.6'", path, number);
+        say(LEVEL_WARNING, "faults: %s: line %u is none: a fault and its severity, such as 'bearing 0.6'", path,
+            number);
     }
     if (file != NULL) {
         fclose(file);
@@ -84,7 +85,7 @@ void faults_read(px_fault_file *file) {
     file->seen = about;
     if (about.st_ino == 0 || read_lines(&faults, file->path)) {
         file->now = faults;
-        say(LEVEL_INFO, "machine: bearing %g, imbalance %g, blocked air %g, overload %g; sensors: %+g Celsius, times %g",
+        say(LEVEL_INFO, "machine: bearing %g, imbalance %g, blocked air %g, overload %g; sensors: %+g K, times %g",
             faults.bearing, faults.imbalance, faults.blocked_air, faults.overload, faults.temperature_offset,
             faults.vibration_gain);
     }

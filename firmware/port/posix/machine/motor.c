@@ -159,7 +159,8 @@ static shaking find_shaking(const px_motor *motor, const px_faults *faults, cons
                      motor->hum * at->volts * at->volts};
 }
 
-static double vibrate(px_motor *motor, const px_faults *faults, const point *at, const shaking *moves, double seconds) {
+static double vibrate(px_motor *motor, const px_faults *faults, const point *at, const shaking *moves,
+                      double seconds) {
     double turn = advance(&motor->shaft, at->hertz, seconds);
     double per_second = TAU * at->hertz;
     double hum = 2.0 * TAU * motor->line;

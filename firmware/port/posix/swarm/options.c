@@ -34,8 +34,8 @@ static const char usage[] =
     "  --timeout SECONDS           end without it\n"
     "  --quiet                     no progress\n"
     "\n"
-    "SIGUSR1 prints a line of JSON, and so does the end. Exit status: 0 told to stop, or the goal is reached; 64 something\n"
-    "that you must mend; 70 a panic; 75 the timeout came first.\n";
+    "SIGUSR1 prints a line of JSON, and so does the end. Exit status: 0 told to stop, or the goal is reached;\n"
+    "64 something that you must mend; 70 a panic; 75 the timeout came first.\n";
 
 enum {
     OPTION_HELP = 1,
