@@ -167,7 +167,8 @@ static double vibrate(px_motor *motor, const px_faults *faults, const point *at,
     double knock =
         passes(motor, at->hertz, seconds) ? KNOCK * faults->bearing * (1.0 + 0.2 * draw_noise(motor)) : 0.0;
     double orders = sin(turn) + 2.0 * SECOND_ORDER * sin(2.0 * turn + 1.0) + 3.0 * THIRD_ORDER * sin(3.0 * turn + 2.0);
-    double even = 1e-3 * sqrt(2.0) * (per_second * moves->turning * orders + 2.0 * TAU * LINE_HZ * moves->hum * sin(hum));
+    double even =
+        1e-3 * sqrt(2.0) * (per_second * moves->turning * orders + 2.0 * TAU * LINE_HZ * moves->hum * sin(hum));
     double rough = NOISE * (1.0 + ROUGHNESS * faults->bearing) * draw_noise(motor);
     return even + rough + ring(motor, knock, seconds);
 }

@@ -1,8 +1,8 @@
 /* A shaded-pole motor that drives a fan, as its four sensors see it: waveforms, sample by sample, and no board.
  *
- * The machine is that of workloads/training (motors.py), 230 V, 50 Hz, 0.38 A and 2600 revolutions a minute at rated load,
- * here as signals: what turns, hums and knocks has its frequency, and what heats takes its time. Each motor has a load,
- * cooling, imbalance, resonance and surroundings of its own. */
+ * The machine is that of workloads/training (motors.py), 230 V, 50 Hz, 0.38 A and 2600 revolutions a minute at rated
+ * load, here as signals: what turns, hums and knocks has its frequency, and what heats takes its time. Each motor has a
+ * load, cooling, imbalance, resonance and surroundings of its own. */
 #ifndef EDGEFLEET_POSIX_MACHINE_MOTOR_H
 #define EDGEFLEET_POSIX_MACHINE_MOTOR_H
 

@@ -1,7 +1,7 @@
 /* An MQTT 5 connection of a thread that has thousands: plain TCP, never blocking, QoS 0 and 1, clean start.
  *
- * While nothing is under way it holds a socket and this structure. Who owns it watches the socket, calls mqtt_client_work,
- * and connects again after `closed`. No message outlives its connection. */
+ * While nothing is under way it holds a socket and this structure. Who owns it watches the socket, calls
+ * mqtt_client_work, and connects again after `closed`. No message outlives its connection. */
 #ifndef EDGEFLEET_POSIX_MQTT_CLIENT_H
 #define EDGEFLEET_POSIX_MQTT_CLIENT_H
 

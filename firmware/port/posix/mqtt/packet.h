@@ -1,7 +1,7 @@
 /* MQTT 5 packets as bytes: what a client writes and what it reads. No sockets, no memory of its own.
  *
- * Writers return the packet's length, 0 when it does not fit. Readers take a packet's body and stay inside it whatever it
- * says; false means that it is malformed. Text and payloads borrow the body. */
+ * Writers return the packet's length, 0 when it does not fit. Readers take a packet's body and stay inside it whatever
+ * it says; false means that it is malformed. Text and payloads borrow the body. */
 #ifndef EDGEFLEET_POSIX_MQTT_PACKET_H
 #define EDGEFLEET_POSIX_MQTT_PACKET_H
 

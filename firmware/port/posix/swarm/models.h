@@ -1,8 +1,8 @@
 /* The one model runtime of a swarm: devices that run the same bytes in an arena of the same size share one model in it.
  *
- * Its process can end under a call: a model crashed it, as it would have crashed the board. Then the device of that call
- * restarts, and the others go on: a new process is started, and their models are loaded into it when they are next run,
- * from the flash of the device that runs them. */
+ * Its process can end under a call: a model crashed it, as it would have crashed the board. Then the device of that
+ * call restarts, and the others go on: a new process is started, and their models are loaded into it when they are next
+ * run, from the flash of the device that runs them. */
 #ifndef EDGEFLEET_POSIX_SWARM_MODELS_H
 #define EDGEFLEET_POSIX_SWARM_MODELS_H
 

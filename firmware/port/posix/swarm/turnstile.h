@@ -23,7 +23,8 @@ typedef struct {
 
 void turnstile_init(px_turnstile *turnstile, uint32_t most);
 
-/* Whether it is inside now; if not it waits until it is let in: ask again then. A turn is zero at first, but for `who`. */
+/* Whether it is inside now; if not it waits until it is let in: ask again then. A turn is zero at first, but for
+ * `who`. */
 bool turnstile_enter(px_turnstile *turnstile, px_turn *turn);
 
 /* Leaves from inside, or waits no longer. */
