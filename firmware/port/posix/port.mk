@@ -3,7 +3,7 @@ MACHINE := $(patsubst %.c,$(BUILD)/%.o,$(wildcard port/posix/machine/*.c))
 PORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard port/posix/*.c)) $(MACHINE)
 # A swarm shares what is not of one board; it has an MQTT client of its own.
 SWARM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard port/posix/swarm/*.c port/posix/mqtt/*.c)) \
-  $(patsubst %,$(BUILD)/port/posix/%.o,arguments identity log runtime stream)
+  $(patsubst %,$(BUILD)/port/posix/%.o,arguments files identity log runtime stream)
 FLASH_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/flash_check flash log)
 MQTT_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/mqtt_check check/mqtt_connections mqtt/packet mqtt/client)
 SWARM_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/swarm_check swarm/turnstile swarm/memory_flash log)

@@ -31,7 +31,7 @@ int main(int count, char **arguments) {
     if (psa_crypto_init() != PSA_SUCCESS) {
         panic("the crypto provider does not start");
     }
-    if (!identity_load(&swarm.identity, options->identity)) {
+    if (!identity_load(&swarm.identity, options->identity, NULL, NULL)) {
         return STATUS_USAGE;
     }
     int signals = watch_signals();

@@ -79,6 +79,9 @@ static bool allocate(px_swarm *swarm) {
     return true;
 }
 
+/* All of them are in use since long. */
+static const px_endpoint no_server;
+
 bool swarm_prepare(px_swarm *swarm) {
     const px_swarm_options *options = &swarm->options;
     census_begin(&swarm->census);
@@ -87,8 +90,12 @@ bool swarm_prepare(px_swarm *swarm) {
     if (!has_descriptors(options) || !resolve_broker(swarm) || !allocate(swarm)) {
         return false;
     }
+    const px_server servers[EF_PEER_COUNT] = {
+        [EF_PEER_MODEL_REGISTRY] = {&options->registry, options->registry_name, "registry"},
+        [EF_PEER_DEVICE_REGISTRY] = {&no_server, NULL, NULL},
+    };
     for (uint32_t i = 0; i < options->registry_connections; i++) {
-        if (!stream_prepare(&swarm->streams[i], &options->registry, options->registry_name, &swarm->identity)) {
+        if (!stream_prepare(&swarm->streams[i], servers, &swarm->identity)) {
             return false;
         }
     }

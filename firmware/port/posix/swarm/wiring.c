@@ -78,7 +78,6 @@ static void take_stream(px_member *member) {
 
 static ef_io open_stream(void *context, ef_peer peer) {
     px_member *member = context;
-    (void)peer; /* there is one */
     if (member->registry_turn.state == TURN_NONE) {
         member->waits_since_ms = now_ms();
     }
@@ -88,7 +87,7 @@ static ef_io open_stream(void *context, ef_peer peer) {
     if (member->stream == NULL) {
         take_stream(member);
     }
-    return stream_open(member->stream);
+    return stream_open(member->stream, peer);
 }
 
 static ef_io read_stream(void *context, uint8_t *out, size_t capacity, size_t *got) {
