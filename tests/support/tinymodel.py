@@ -18,6 +18,9 @@ _LAYER_SCALE: Final = 1 / 32
 # What the kernels demand of a sigmoid's output.
 _SIGMOID_SCALE: Final = 1 / 256
 _SIGMOID_ZERO_POINT: Final = -128
+# Of an SVDF's memory: how much it quantises, and how many inputs it holds.
+_STATE_SCALE: Final = 1 / 1024
+_MEMORY: Final = 3
 _ALIGNMENT: Final = 16  # of a buffer's data, by the schema; Python's writer does not do it by itself
 
 
@@ -70,6 +73,13 @@ def build_crashing(when: Literal["load", "run"], seed: int = 1) -> bytes:
     return encode(model)
 
 
+def build_remembering(seed: int = 1, *, inputs: int = 4, outputs: int = 4) -> bytes:
+    """Return a model whose answer depends on the runs before: one SVDF layer, which remembers three inputs."""
+    graph = _Graph(f"memory {seed}", inputs)
+    graph.add_memory(inputs, outputs, random.Random(seed))
+    return graph.encode()
+
+
 class _AlignedBuffer(schema.BufferT):
     """A buffer whose data lies where a microcontroller can read it in place."""
 
@@ -118,6 +128,35 @@ class _Graph:
             output,
             version=4,  # the first with int8
             builtinOptionsType=schema.BuiltinOptions.FullyConnectedOptions,
+            builtinOptions=options,
+        )
+
+    def add_memory(self, before: int, after: int, draw: random.Random) -> None:
+        """Add an SVDF of rank 1; its memory is a variable tensor."""
+        features = bytes(draw.randrange(256) for _ in range(before * after))
+        times = [draw.randrange(-20000, 20000) for _ in range(_MEMORY * after)]
+        packed = b"".join(each.to_bytes(2, "little", signed=True) for each in times)
+        wide = schema.TensorType.INT16
+        inputs = [
+            self._last,
+            self._add_tensor("features", [after, before], _WEIGHT_SCALE, data=features),
+            self._add_tensor("times", [after, _MEMORY], _WEIGHT_SCALE, data=packed, type_=wide),
+            self._add_tensor(
+                "bias", [after], _STATE_SCALE * _WEIGHT_SCALE, data=bytes(4 * after), type_=schema.TensorType.INT32
+            ),
+            self._add_tensor("memory", [1, _MEMORY * after], _STATE_SCALE, type_=wide),
+        ]
+        self._tensors[-1].isVariable = True
+        self._tensors[-1].buffer = 0
+        options = schema.SVDFOptionsT()
+        options.rank = 1
+        output = self._add_tensor("remembered", [1, after], _LAYER_SCALE)
+        self._add_operator(
+            schema.BuiltinOperator.SVDF,
+            inputs,
+            output,
+            version=3,
+            builtinOptionsType=schema.BuiltinOptions.SVDFOptions,
             builtinOptions=options,
         )
 

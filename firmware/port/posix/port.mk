@@ -10,9 +10,10 @@ SWARM_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/swarm_check swarm/turn
 WATCHDOG_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/watchdog_check watchdog log)
 SENSORS_CHECK := $(MACHINE) $(patsubst %,$(BUILD)/port/posix/%.o,check/sensors_check log)
 MOTOR_FRAMES := $(MACHINE) $(patsubst %,$(BUILD)/port/posix/%.o,check/motor_frames log)
-CHECKS := $(FLASH_CHECK) $(MQTT_CHECK) $(SWARM_CHECK) $(WATCHDOG_CHECK) $(SENSORS_CHECK) $(MOTOR_FRAMES)
+MODELS_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/models_check swarm/models runtime log)
+CHECKS := $(MODELS_CHECK) $(FLASH_CHECK) $(MQTT_CHECK) $(SWARM_CHECK) $(WATCHDOG_CHECK) $(SENSORS_CHECK) $(MOTOR_FRAMES)
 
-.PHONY: device swarm flash-check mqtt-check swarm-check watchdog-check sensors-check motor-frames
+.PHONY: device swarm flash-check mqtt-check swarm-check watchdog-check sensors-check models-check motor-frames
 device: $(BUILD)/edgefleet-device
 swarm: $(BUILD)/edgefleet-swarm
 flash-check: $(BUILD)/flash_check
@@ -20,11 +21,16 @@ mqtt-check: $(BUILD)/mqtt_check
 swarm-check: $(BUILD)/swarm_check
 watchdog-check: $(BUILD)/watchdog_check
 sensors-check: $(BUILD)/sensors_check
+models-check: $(BUILD)/models_check
 motor-frames: $(BUILD)/motor_frames
 
 $(BUILD)/edgefleet-device: $(PORT) $(LIBRARY)
 	@echo "  link $@"
 	@$(CC) $(CFLAGS) $^ -lmosquitto -lmbedtls -lmbedx509 -lmbedcrypto -lm -o $@
+
+$(BUILD)/models_check: $(MODELS_CHECK) $(LIBRARY)
+	@echo "  link $@"
+	@$(CC) $(CFLAGS) $^ -lmbedcrypto -lm -o $@
 
 # Linux only: epoll, and memory that is shared until it is written.
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard port/posix/swarm/*.c)): CPPFLAGS += -D_GNU_SOURCE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
+import sys
 import time
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -243,6 +244,16 @@ def test_help_lists_every_option(make_swarm: Making) -> None:
 @pytest.mark.parametrize("part", ["mqtt", "swarm"])
 def test_the_parts_hold(part: str) -> None:
     done = subprocess.run([build_check(part)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_models_are_shared_and_crash_alone(tmp_path: Path) -> None:
+    models = {"good": tinymodel.build(seed=1), "crashing": tinymodel.build_crashing("run")}
+    for name, model in models.items():
+        (tmp_path / name).write_bytes(model)
+    runtime = f"exec {sys.executable} -m edgefleet_tflm child"
+    command = [build_check("models"), runtime, *(tmp_path / name for name in models)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -81,6 +81,17 @@ def test_one_connection_holds_several_models(server: Server) -> None:
         assert client.ask(RUN_NUMBERED, number(8, bytes(4))) == answers[7]
 
 
+def test_a_numbered_model_keeps_nothing_of_one_run_for_the_next(server: Server) -> None:
+    model = tinymodel.build_remembering()
+    with server.connect() as client:
+        assert client.load(model)[0] == OK
+        first, second = (client.ask(RUN, bytes([10, 20, 30, 40])) for _ in range(2))
+        assert first != second  # a device's own model remembers
+        assert client.ask(LOAD_NUMBERED, number(1, struct.pack("<I", 16384) + model))[0] == OK
+        assert client.ask(RUN_NUMBERED, number(1, bytes([10, 20, 30, 40]))) == first
+        assert client.ask(RUN_NUMBERED, number(1, bytes([10, 20, 30, 40]))) == first
+
+
 def test_a_connection_holds_no_more_models_than_it_may(server: Server) -> None:
     load = struct.pack("<I", 16384) + tinymodel.build()
     with server.connect() as client:
