@@ -71,26 +71,30 @@ static void check_sharing(px_models *models, const model_file *good, px_loaded d
            "what is not loaded does not run");
 }
 
-static void check_crashes(px_models *models, const model_file *crashing, px_loaded devices[3]) {
+static void check_crashes(px_models *models, const model_file *good, const model_file *crashing, px_loaded devices[3]) {
+    px_loaded other = {NULL, NULL};
     ef_inference_info info;
     uint8_t input[4] = {0};
     uint8_t output[8];
     size_t got = 0;
     int before = run(models, &devices[0]);
+    expect(models_load(models, &other, good->bytes, good->length, ARENA + 1024, &info) == MODELS_DONE, "loads");
     expect(models_load(models, &devices[2], crashing->bytes, crashing->length, ARENA, &info) == MODELS_DONE,
            "a model that crashes when it runs can be loaded");
     expect(models_run(models, &devices[2], input, sizeof input, output, sizeof output, &got) == MODELS_CRASHED &&
                models->crashes == 1,
            "it crashes for the device that runs it");
     models_unload(models, &devices[2]);
-    expect(run(models, &devices[0]) == before && run(models, &devices[1]) == before && models->crashes == 1,
+    expect(run(models, &devices[0]) == before && run(models, &devices[1]) == before &&
+               run(models, &other) == before && models->crashes == 1,
            "others run on, in a new process");
     expect(shutdown(models->socket, SHUT_RDWR) == 0 && run(models, &devices[1]) == before && models->crashes == 1,
            "a process that ends between two calls is nobody's crash");
     models_unload(models, &devices[0]);
     models_unload(models, &devices[0]);
-    expect(count_entries(models) == 1, "a device unloads what it has");
+    expect(count_entries(models) == 2, "a device unloads what it has");
     models_unload(models, &devices[1]);
+    models_unload(models, &other);
     expect(count_entries(models) == 0, "and the last one ends the model");
 }
 
@@ -106,7 +110,7 @@ int main(int count, char **arguments) {
     read_model(&crashing, arguments[3]);
     expect(models_open(&models, NULL, arguments[1]), "the runtime starts");
     check_sharing(&models, &good, devices);
-    check_crashes(&models, &crashing, devices);
+    check_crashes(&models, &good, &crashing, devices);
     models_close(&models);
     mbedtls_psa_crypto_free();
     return 0;

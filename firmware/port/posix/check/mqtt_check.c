@@ -147,7 +147,7 @@ static void check_answers(void) {
     expect(read_answer("\x40\x08\1\2\x87\4\x1F\0\1x", 10, &answer) && answer.reason == 0x87, "and says why");
     expect(!read_answer("\x40\x08\1\2\x87\4\x1F\0\2x", 10, &answer), "a property ends with the properties");
     expect(!read_answer("\x40\2\0\0", 4, &answer), "an answer has an id");
-    expect(read_answer("\x90\5\0\1\0\1\x87", 7, &answer) && answer.reason == 0x87, "the worst of two subscriptions");
+    expect(read_answer("\x90\5\0\1\0\x87\1", 7, &answer) && answer.reason == 0x87, "the worst of two subscriptions");
     expect(!read_answer("\x90\3\0\1\0", 5, &answer), "a SUBACK has a reason");
 }
 
