@@ -273,18 +273,20 @@ def test_five_thousand_devices_take_an_update(fleet: Platform, make_swarm: Makin
         sanitized=False,
         **{"count": MANY, "id-pattern": "press-%05d", "until": f"confirmed:{model.digest}", "timeout": 500},
     )
-    with Client(fleet.broker.port, fleet.broker.operator(tmp_path / "operator").client_context()) as client:
+    operator = fleet.broker.operator(tmp_path / "operator").client_context()
+    with Client(fleet.broker.port, operator) as client:
         client.publish_all(commands)
-        before = read_costs(fleet)
-        swarm.start()
-        status = swarm.await_end(520)
-        costs = {name: round(seconds - before[name], 1) for name, seconds in read_costs(fleet).items()}
-        census = swarm.last_census()
-        print(json.dumps({**census, "cpuSecondsOf": costs, "modelBytes": len(model.content)}))  # noqa: T201 - figures, shown with -s
-        assert status == STOPPED, swarm.said()[-4000:]
-        assert (census["n"], census["connected"], census["confirmed"]) == (MANY, MANY, MANY)
-        assert census["registryConnections"] >= 2 * MANY
-        check_memory(census, model)
+    before = read_costs(fleet)
+    swarm.start()
+    status = swarm.await_end(520)
+    costs = {name: round(seconds - before[name], 1) for name, seconds in read_costs(fleet).items()}
+    census = swarm.last_census()
+    print(json.dumps({**census, "cpuSecondsOf": costs, "modelBytes": len(model.content)}))  # noqa: T201 - with -s
+    assert status == STOPPED, swarm.said()[-4000:]
+    assert (census["n"], census["connected"], census["confirmed"]) == (MANY, MANY, MANY)
+    assert census["registryConnections"] >= 2 * MANY
+    check_memory(census, model)
+    with Client(fleet.broker.port, operator) as client:
         client.subscribe(topics.REPORTED.filter(), topics.PRESENCE.filter())
         check_words(client, set(devices), model)
 
