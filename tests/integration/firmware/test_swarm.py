@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import subprocess
@@ -40,26 +41,20 @@ PAGE = 4096
 BYTES_MOST = 16 * 1024
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform whose broker listens without TLS too."""
-    folder = tmp_path_factory.mktemp("fleet")
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[Platform]:
+    """A platform whose broker listens without TLS too, and whose operator is not connected yet."""
     authority = Authority()
     registry = Registry(folder, authority=authority)
     strange = folder / "strange.key"
     make_key(strange).rename(registry.release_keys / "strange.pem")
     broker = Broker(folder / "broker", authority=authority, plain=True)
-    with (
-        registry,
-        broker,
-        tflm.run_server(folder / "tflm.socket") as runtime,
-        OperatorClient(broker, broker.operator(folder / "operator")) as operator,
-    ):
+    with registry, broker, tflm.run_server(folder / "tflm.socket") as runtime:
         yield Platform(
             authority=authority,
             broker=broker,
             registry=registry,
-            operator=operator,
+            operator=OperatorClient(broker, broker.operator(folder / "operator")),
             runtime=runtime,
             assignment_key=SigningKey(ec.generate_private_key(ec.SECP256R1())),
             strange_key=SigningKey.from_pem(strange.read_bytes()),
@@ -67,24 +62,33 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         )
 
 
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with serve(tmp_path_factory.mktemp("fleet")) as platform, platform.operator:
+        yield platform
+
+
+def prepare_swarm(fleet: Platform, folder: Path, *, sanitized: bool = True, **options: object) -> Swarm:
+    keys = KeyBundle(
+        version=1,
+        release_keys=(BundledKey.of(fleet.registry.signing_key.public),),
+        assignment_keys=(BundledKey.of(fleet.assignment_key.public),),
+    )
+    ways = {
+        "count": FEW,
+        "broker": fleet.broker.plain_address,
+        "registry": fleet.registry.address,
+        "inference-socket": fleet.runtime.path,
+    }
+    return Swarm(folder, authority=fleet.authority, keys=keys, options=ways | options, sanitized=sanitized)
+
+
 @pytest.fixture
 def make_swarm(fleet: Platform, tmp_path: Path, request: pytest.FixtureRequest) -> Making:
     """Make swarms, whose devices are named after the test."""
 
-    def make(*, sanitized: bool = True, **options: object) -> Swarm:
-        keys = KeyBundle(
-            version=1,
-            release_keys=(BundledKey.of(fleet.registry.signing_key.public),),
-            assignment_keys=(BundledKey.of(fleet.assignment_key.public),),
-        )
-        ways = {
-            "count": FEW,
-            "id-pattern": f"{name_devices(request)}-%05d",
-            "broker": fleet.broker.plain_address,
-            "registry": fleet.registry.address,
-            "inference-socket": fleet.runtime.path,
-        }
-        return Swarm(tmp_path, authority=fleet.authority, keys=keys, options=ways | options, sanitized=sanitized)
+    def make(**options: object) -> Swarm:
+        return prepare_swarm(fleet, tmp_path, **{"id-pattern": f"{name_devices(request)}-%05d", **options})
 
     return make
 
@@ -263,32 +267,32 @@ def test_flash_in_memory_takes_each_bit_once() -> None:
     assert "flash: programming would set bits at 0x0" in done.stderr
 
 
-def test_five_thousand_devices_take_an_update(fleet: Platform, make_swarm: Making, tmp_path: Path) -> None:
-    model = fleet.publish(tinymodel.build(seed=11, hidden=(100, 90)))
-    devices = [f"press-{index:05d}" for index in range(MANY)]
-    commands = [
-        (topics.DESIRED.build(each), make_desired(fleet.assignment_key, each, 1, model.manifest)) for each in devices
-    ]
-    swarm = make_swarm(
-        sanitized=False,
-        **{"count": MANY, "id-pattern": "press-%05d", "until": f"confirmed:{model.digest}", "timeout": 500},
-    )
-    operator = fleet.broker.operator(tmp_path / "operator").client_context()
-    with Client(fleet.broker.port, operator) as client:
-        client.publish_all(commands)
-    before = read_costs(fleet)
-    swarm.start()
-    status = swarm.await_end(520)
-    costs = {name: round(seconds - before[name], 1) for name, seconds in read_costs(fleet).items()}
-    census = swarm.last_census()
-    print(json.dumps({**census, "cpuSecondsOf": costs, "modelBytes": len(model.content)}))  # noqa: T201 - with -s
-    assert status == STOPPED, swarm.said()[-4000:]
-    assert (census["n"], census["connected"], census["confirmed"]) == (MANY, MANY, MANY)
-    assert census["registryConnections"] >= 2 * MANY
-    check_memory(census, model)
-    with Client(fleet.broker.port, operator) as client:
-        client.subscribe(topics.REPORTED.filter(), topics.PRESENCE.filter())
-        check_words(client, set(devices), model)
+def test_five_thousand_devices_take_an_update(tmp_path: Path) -> None:
+    with serve(tmp_path) as fleet:
+        model = fleet.publish(tinymodel.build(seed=11, hidden=(100, 90)))
+        devices = [f"press-{index:05d}" for index in range(MANY)]
+        commands = [
+            (topics.DESIRED.build(each), make_desired(fleet.assignment_key, each, 1, model.manifest))
+            for each in devices
+        ]
+        operator = fleet.broker.operator(tmp_path / "operator").client_context()
+        with Client(fleet.broker.port, operator) as client:
+            client.publish_all(commands)
+        goal = {"count": MANY, "until": f"confirmed:{model.digest}", "timeout": 500}
+        swarm = prepare_swarm(fleet, tmp_path / "swarm", sanitized=False, **goal)
+        before = read_costs(fleet)
+        swarm.start()
+        status = swarm.await_end(520)
+        costs = {name: round(seconds - before[name], 1) for name, seconds in read_costs(fleet).items()}
+        census = swarm.last_census()
+        print(json.dumps({**census, "cpuSecondsOf": costs, "modelBytes": len(model.content)}))  # noqa: T201 - with -s
+        assert status == STOPPED, swarm.said()[-4000:]
+        assert (census["n"], census["connected"], census["confirmed"]) == (MANY, MANY, MANY)
+        assert census["registryConnections"] >= 2 * MANY
+        check_memory(census, model)
+        with Client(fleet.broker.port, operator) as client:
+            client.subscribe(topics.REPORTED.filter(), topics.PRESENCE.filter())
+            check_words(client, set(devices), model)
 
 
 def read_costs(fleet: Platform) -> dict[str, float]:
