@@ -77,8 +77,7 @@ static void run(px_board *board, ef_agent *agent, int stop_end) {
     say(LEVEL_INFO, "told to stop");
 }
 
-static ef_agent_config describe(const px_options *options, const px_identity *identity, ef_scratch *scratch,
-                                ef_provision *provision) {
+static ef_agent_config describe(const px_options *options, const px_identity *identity) {
     return (ef_agent_config){
         .device_id = identity->device_id,
         .device_class = options->device_class,
@@ -93,8 +92,6 @@ static ef_agent_config describe(const px_options *options, const px_identity *id
         .assignment_keys = identity->keys.assignment_keys,
         .assignment_count = identity->keys.assignment_count,
         .keys_version = identity->keys.seen.number,
-        .scratch = scratch,
-        .provision = provision,
     };
 }
 
@@ -103,10 +100,12 @@ static int live(px_board *board, const px_options *options, const px_identity *i
     bool is_asked = board->hal.stream.host[EF_PEER_DEVICE_REGISTRY] != NULL;
     size_t size = ef_agent_size();
     void *memory = malloc(size);
-    ef_scratch *scratch = malloc(ef_scratch_size());
-    ef_provision *provision = is_asked ? malloc(ef_provision_size()) : NULL;
-    ef_agent_config config = describe(options, identity, scratch, provision);
-    ef_agent *agent = memory != NULL && scratch != NULL ? ef_agent_start(memory, size, &config, &board->hal) : NULL;
+    ef_agent_config config = describe(options, identity);
+    config.scratch = malloc(ef_scratch_size());
+    config.provision = is_asked ? malloc(ef_provision_size()) : NULL;
+    config.sense_memory = malloc(ef_sense_size());
+    bool good = memory != NULL && config.scratch != NULL && config.sense_memory != NULL;
+    ef_agent *agent = good ? ef_agent_start(memory, size, &config, &board->hal) : NULL;
     if (agent == NULL) {
         panic("the agent does not start");
     }
@@ -117,8 +116,9 @@ static int live(px_board *board, const px_options *options, const px_identity *i
     }
     session_finish(&board->session);
     free(memory);
-    free(scratch);
-    free(provision);
+    free(config.scratch);
+    free(config.provision);
+    free(config.sense_memory);
     return status;
 }
 
