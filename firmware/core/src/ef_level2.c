@@ -95,7 +95,7 @@ static bool read_sample(ef_agent *agent, const char *id, const uint8_t *bytes, s
     ef_json json;
     ef_fault fault = {EF_REASON_OK, ""};
     ef_workspace workspace = ef_scratch_take(agent);
-    if (ef_contract_read(&ef_documents[EF_DOCUMENT_TELEMETRY], bytes, length, workspace.tokens, workspace.capacity,
+    if (ef_contract_read(&ef_document_telemetry, bytes, length, workspace.tokens, workspace.capacity,
                          &json, &fault) != EF_REASON_OK ||
         !ef_json_text_is(&json, ef_json_member(&json, 0, "deviceID"), id)) {
         return false;

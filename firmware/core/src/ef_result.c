@@ -23,7 +23,7 @@ static void begin_document(const char *device_id, ef_writer *writer, const ef_ag
 static bool publish(const ef_agent *agent, ef_topic_kind kind, const ef_writer *writer) {
     char name[EF_TOPIC_NAME_MAX];
     const ef_topic *topic = &ef_topics[kind];
-    return agent->connected && !writer->full && writer->length <= topic->document->max_bytes &&
+    return agent->connected && !writer->full && writer->length <= topic->max_bytes &&
            ef_topic_build(topic, agent->config->device_id, name, sizeof name) &&
            agent->hal->mqtt.publish(agent->hal->context, name, (const uint8_t *)writer->text, writer->length,
                                     topic->qos, topic->retain);

@@ -76,7 +76,7 @@ bool ef_slot_open_manifest(ef_agent *agent, unsigned index, ef_json *json) {
         return false;
     }
     ef_workspace workspace = ef_scratch_take(agent); /* the payload lies there */
-    return ef_contract_read(&ef_documents[EF_DOCUMENT_MANIFEST], workspace.payload, length, workspace.tokens,
+    return ef_contract_read(&ef_document_manifest, workspace.payload, length, workspace.tokens,
                             workspace.capacity, json, &fault) == EF_REASON_OK;
 }
 

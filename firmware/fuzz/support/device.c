@@ -23,7 +23,7 @@ static void hear(void *context, const char *topic, const uint8_t *bytes, size_t 
     const ef_topic *kind = ef_topic_parse(topic, strlen(topic), id);
     (void)context;
     PROMISE(kind != NULL && kind->direction == EF_DIRECTION_FROM_DEVICE);
-    ef_reason reason = ef_contract_read(kind->document, bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault);
+    ef_reason reason = ef_contract_read(&ef_documents[kind->document], bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault);
     PROMISE(reason == EF_REASON_OK || (device.forged && reason == EF_REASON_OUT_OF_RANGE));
 }
 

@@ -122,7 +122,7 @@ static bool publish(void *context, const char *topic, const uint8_t *bytes, size
         return false;
     }
     if (strcmp(id, s->b.config.device_id) != 0 || qos != kind->qos || retain != kind->retain ||
-        ef_contract_read(kind->document, bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault) != EF_REASON_OK) {
+        ef_contract_read(&ef_documents[kind->document], bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault) != EF_REASON_OK) {
         printf("    no contract allows, at %s: %s %.*s\n", fault.path, topic, (int)length, (const char *)bytes);
         s->b.broken++;
         return true;
