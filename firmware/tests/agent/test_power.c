@@ -36,7 +36,7 @@ static void cut_operations(const test_setting *setting, const power_story *story
         }
         power_fail_twice(&rig, cuts[0], cuts[1]);
     }
-    printf("power cuts of a %s: %llu\n", story->name, (unsigned long long)rig.cuts);
+    printf("power cuts, %s: %llu\n", story->name, (unsigned long long)rig.cuts);
     power_end(&rig);
 }
 
@@ -48,7 +48,7 @@ static void cut_bytes(const test_setting *setting, const power_story *story) {
         power_fail(&rig, (power_cut){unit, false});
         power_fail(&rig, (power_cut){unit, true});
     }
-    printf("power cuts of a %s at every byte: %llu\n", story->name, (unsigned long long)rig.cuts);
+    printf("power cuts, %s, every byte: %llu\n", story->name, (unsigned long long)rig.cuts);
     power_end(&rig);
 }
 
@@ -75,7 +75,7 @@ static void cut_twice(const test_setting *setting, const power_story *story) {
         }
         power_fail_twice(&rig, cuts[0], cuts[1]);
     }
-    printf("power cuts of a %s, two at a time: %llu\n", story->name, (unsigned long long)rig.cuts);
+    printf("power cuts, %s, two at a time: %llu\n", story->name, (unsigned long long)rig.cuts);
     power_end(&rig);
 }
 
