@@ -2,6 +2,8 @@
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
 FUZZ_JOBS ?= 2
+# Another one each time; a number repeats a run, as far as the clock lets it.
+FUZZ_SEED ?= 0
 FUZZ_TARGETS ?= $(patsubst fuzz/targets/%.c,%,$(sort $(wildcard fuzz/targets/*.c)))
 FUZZ_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -O2 -g -fno-omit-frame-pointer $(WARNINGS)
 FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -19,7 +21,7 @@ CAMPAIGN := python3 fuzz/campaign.py --build $(BUILD) --golden ../tests/golden
 .PHONY: fuzz fuzz-build fuzz-replay fuzz-keep
 # Every target for FUZZ_SECONDS; a line a target. A finding fails, and its input is kept in build/findings.
 fuzz: fuzz-build
-	@$(CAMPAIGN) run --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS) $(FUZZ_TARGETS)
+	@$(CAMPAIGN) run --seconds $(FUZZ_SECONDS) --jobs $(FUZZ_JOBS) --seed $(FUZZ_SEED) $(FUZZ_TARGETS)
 
 fuzz-build: $(FUZZERS) $(BUILD)/contract.dict
 

@@ -69,6 +69,21 @@ static void forge(uint8_t *sector, fuzz_input *input, bool header) {
     memcpy(sector + at, record, length);
 }
 
+/* What lies beside the two sectors is somebody else's; the double refuses to program it, too. */
+static void fill_surroundings(session *s) {
+    flash_double *flash = &s->board->flash;
+    memset(flash->bytes, 0x5A, s->base);
+    memset(flash->bytes + s->base + SECTORS_BYTES, 0x5A, flash->size - s->base - SECTORS_BYTES);
+}
+
+static void check_surroundings(const session *s) {
+    const flash_double *flash = &s->board->flash;
+    for (uint32_t i = 0; i < s->base + SECTORS_BYTES + EF_FLASH_SECTOR; i++) {
+        bool inside = i >= s->base && i < s->base + SECTORS_BYTES;
+        PROMISE(inside || flash->bytes[i] == 0x5A);
+    }
+}
+
 /* Two sectors of anything. */
 static void fill_flash(session *s, fuzz_input *input) {
     uint8_t *flash = s->board->flash.bytes + s->base;
@@ -178,7 +193,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memset(&s, 0, sizeof s);
     input = (fuzz_input){data, size};
     s.board = board_new();
-    s.base = (input_byte(&input) & 1) * 3 * EF_FLASH_SECTOR;
+    s.base = EF_FLASH_SECTOR + (input_byte(&input) & 1) * 3 * EF_FLASH_SECTOR;
+    fill_surroundings(&s);
     s.key = EF_JOURNAL_KEYS;
     fill_flash(&s, &input);
     PROMISE(ef_journal_open(&s.journal, &s.board->hal, s.base));
@@ -193,6 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     reopen(&s);
+    check_surroundings(&s);
     free(s.exact);
     return 0;
 }

@@ -14,8 +14,9 @@ from support.fuzzing import FuzzTree
 
 CORPORA = FIRMWARE / "fuzz" / "corpus"
 CORPORA_MOST_BYTES = 300 * 1024
-# Text of exactly one character too many is written one byte behind its buffer. Longer text never gets there.
-OFF_BY_ONE = ("ef_json_value.c", "length + 1 >= size", "length + 1 > size")
+# A capital A is no letter any more: "trAnsfer-encoding" passes unseen. No edge of the code leads to it, so no corpus
+# keeps it; heads with that letter have to be tried.
+OFF_BY_ONE = ("ef_http.c", "*line >= 'A' &&", "*line > 'A' &&")
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,20 @@ def test_a_broken_promise_is_found_by_what_is_known(bug: Bug, tmp_path: Path, pr
 def test_the_fuzzer_finds_what_the_corpora_do_not_know(tmp_path: Path) -> None:
     tree = FuzzTree.copy(tmp_path)
     tree.seed_bug(*OFF_BY_ONE)
-    known = tree.make("fuzz-replay", "FUZZ_TARGETS=words")
+    known = tree.make("fuzz-replay", "FUZZ_TARGETS=http")
     assert known.returncode == 0, known.stdout + known.stderr
     # As long as every target gets in `make test`; it ends with the finding.
-    found = tree.make("fuzz", "FUZZ_TARGETS=words", "FUZZ_SECONDS=60")
+    found = tree.make("fuzz", "FUZZ_TARGETS=http", "FUZZ_SECONDS=60", "FUZZ_SEED=1")
     assert found.returncode != 0
-    kept = re.search(r"^words .* FINDING in (\S+)$", found.stdout, re.MULTILINE)
+    kept = re.search(r"^http .* FINDING in (\S+)$", found.stdout, re.MULTILINE)
     assert kept is not None, found.stdout + found.stderr
-    assert "stack-buffer-overflow" in found.stdout
+    assert "broken promise" in found.stdout
     # The input is kept, and is a finding of the damaged source alone.
     finding = (tree.folder / "firmware" / kept.group(1)).resolve()
-    replayer = tree.folder / "firmware" / "build" / "replayers" / "words"
+    replayer = tree.folder / "firmware" / "build" / "replayers" / "http"
     assert subprocess.run([replayer, finding], capture_output=True, check=False).returncode != 0
     tree.seed_bug(OFF_BY_ONE[0], OFF_BY_ONE[2], OFF_BY_ONE[1])
-    assert tree.make("build/replayers/words").returncode == 0
+    assert tree.make("build/replayers/http").returncode == 0
     assert subprocess.run([replayer, finding], capture_output=True, check=False).returncode == 0
 
 
