@@ -8,6 +8,8 @@ VENV := .venv
 RUN := $(VENV)/bin
 STEP := scripts/step
 STAMP := $(VENV)/.installed
+# Seconds for each parser of the firmware.
+FUZZ_SECONDS ?= 60
 export PATH := $(CURDIR)/$(RUN):$(PATH)
 
 .PHONY: help setup demo up down images generate verify test test-full firmware-test format lock clean
@@ -59,8 +61,10 @@ verify: $(STAMP) ## Lint, types, layers, layout; generated files are up to date
 	@$(STEP) "generated files" python -m edgefleet.codegen --check .
 	@$(STEP) "our own manifests" edgefleet lint fleet-manifests
 
-firmware-test: setup ## Test the firmware's core: here with sanitizers, and in QEMU on two other processors
+firmware-test: setup ## Test the firmware's core: with sanitizers, fuzzers (FUZZ_SECONDS each), and in QEMU on two other processors
 	@$(STEP) "firmware" $(MAKE) -C firmware test
+	@$(STEP) "lines of the firmware that tests run" $(MAKE) -C firmware coverage
+	@$(STEP) "fuzzers" $(MAKE) -C firmware fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 	@$(STEP) "firmware on other processors" $(MAKE) -C firmware qemu footprint-check
 
 test: setup ## What every commit must pass
@@ -73,7 +77,7 @@ test: setup ## What every commit must pass
 
 test-full: setup ## All of it, long matrices and random seeds included
 	@$(STEP) "verify" $(MAKE) verify
-	@$(STEP) "firmware" $(MAKE) firmware-test
+	@$(STEP) "firmware" $(MAKE) firmware-test FUZZ_SECONDS=600
 	@$(STEP) "cluster binaries" devcluster build
 	@$(STEP) "images of the cluster" devcluster images
 	@$(STEP) "images of EdgeFleet" devcluster images --catalogue images.toml operator model-registry broker
