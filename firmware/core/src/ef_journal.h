@@ -1,9 +1,9 @@
 /* What a device must not forget: a log of small records in two flash sectors.
  *
- * The latest record of a key counts. A record is there or it is not: its CRC covers all of it. When the sector is full,
- * the live records are copied to the other sector, and then the new one is written there. Every record has a number, and
- * they rise: the sector with the highest is the one to read, it has all the others, and power may fail between any two
- * bits. */
+ * The latest record of a key counts. A record is there or it is not: its CRC covers all of it. When the sector is
+ * full, the live records are copied to the other sector, and then the new one is written there. Every record has a
+ * number, and they rise: the sector with the highest is the one to read, it has all the others, and power may fail
+ * between any two bits. */
 #ifndef EDGEFLEET_EF_JOURNAL_H
 #define EDGEFLEET_EF_JOURNAL_H
 

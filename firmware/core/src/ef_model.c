@@ -1,4 +1,4 @@
-/* What is special about updating a model: it runs in place from its slot, and golden vectors say whether it is right. */
+/* What is special about updating a model: it runs in place from its slot, and golden vectors say if it is right. */
 #include <string.h>
 
 #include "edgefleet/base64.h"

@@ -11,8 +11,8 @@ void ef_report_phase(ef_agent *agent, ef_phase phase, ef_reason reason, const ch
 /* How the command ended; also kept over a restart. */
 void ef_report_end(ef_agent *agent, ef_phase phase, ef_reason reason, const char *note);
 
-/* A message that was refused, a "command" or "key bundle". It is said once, in `message`: phase, reason and generation are
- * the accepted command's. */
+/* A message that was refused, a "command" or "key bundle". It is said once, in `message`: phase, reason and generation
+ * are the accepted command's. */
 void ef_report_refusal(ef_agent *agent, const char *what, ef_reason reason, const ef_fault *fault);
 
 /* A message was accepted: what was refused before it is history. */

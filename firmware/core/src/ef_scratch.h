@@ -1,5 +1,5 @@
-/* Memory for one verification and for one step of anything else: the caller's, borrowed inside a call, and shared by all
- * agents of one thread.
+/* Memory for one verification and for one step of anything else: the caller's, borrowed inside a call, and shared by
+ * all agents of one thread.
  *
  * One thing is kept in it from poll to poll, the manifest of a model under test; so the scratch says whose it is. */
 #ifndef EDGEFLEET_EF_SCRATCH_H

@@ -92,7 +92,7 @@ const char *bench_said(bench *b, const char *path);
 /* Whether the bytes of the active slot are the model that the report names, whole, and loaded. */
 bool bench_runs_what_it_says(bench *b);
 
-/* Whether models and manifests of the active and of the previous slot are those that the report names, byte for byte. */
+/* Whether models and manifests of the active and the previous slot are those that the report names, byte for byte. */
 bool bench_has_what_it_says(bench *b);
 
 #endif

@@ -12,7 +12,7 @@ typedef struct {
     /* Each programmed byte and each 64th of an erase is one unit of work. */
     uint64_t work;
     uint64_t cut_at; /* power fails when `work` gets there; 0: never */
-    bool clean;      /* that unit then does not begin; else it is torn: some bits got there, or cells lost what they had */
+    bool clean;      /* that unit then does not begin; else it is torn: some bits got there, cells lost what they had */
     /* Where each operation began, for tests that cut around every one. */
     uint64_t began[FLASH_OPERATIONS_MAX];
     uint32_t operations;

@@ -1,5 +1,5 @@
-/* Signature verification, once for each key, hash and signature: the linker puts this in place of psa_verify_hash, in this
- * program only. A device that boots a hundred thousand times in a minute verifies the same few things. */
+/* Signature verification, once for each key, hash and signature: the linker puts this in place of psa_verify_hash, in
+ * this program only. A device that boots a hundred thousand times in a minute verifies the same few things. */
 #include <psa/crypto.h>
 #include <string.h>
 
@@ -11,10 +11,10 @@ typedef struct {
     int is_known;
 } verdict;
 
-psa_status_t __real_psa_verify_hash(psa_key_id_t key, psa_algorithm_t algorithm, const uint8_t *hash, size_t hash_length,
-                                    const uint8_t *signature, size_t signature_length);
-psa_status_t __wrap_psa_verify_hash(psa_key_id_t key, psa_algorithm_t algorithm, const uint8_t *hash, size_t hash_length,
-                                    const uint8_t *signature, size_t signature_length);
+psa_status_t __real_psa_verify_hash(psa_key_id_t key, psa_algorithm_t algorithm, const uint8_t *hash,
+                                    size_t hash_length, const uint8_t *signature, size_t signature_length);
+psa_status_t __wrap_psa_verify_hash(psa_key_id_t key, psa_algorithm_t algorithm, const uint8_t *hash,
+                                    size_t hash_length, const uint8_t *signature, size_t signature_length);
 
 /* Of everything that the verdict depends on. */
 static int digest_question(psa_key_id_t key, psa_algorithm_t algorithm, const uint8_t *hash, size_t hash_length,
@@ -48,8 +48,8 @@ static int digest_question(psa_key_id_t key, psa_algorithm_t algorithm, const ui
     return status == PSA_SUCCESS;
 }
 
-psa_status_t __wrap_psa_verify_hash(psa_key_id_t key, psa_algorithm_t algorithm, const uint8_t *hash, size_t hash_length,
-                                    const uint8_t *signature, size_t signature_length) {
+psa_status_t __wrap_psa_verify_hash(psa_key_id_t key, psa_algorithm_t algorithm, const uint8_t *hash,
+                                    size_t hash_length, const uint8_t *signature, size_t signature_length) {
     static verdict verdicts[VERDICTS];
     uint8_t digest[DIGEST_BYTES];
     if (!digest_question(key, algorithm, hash, hash_length, signature, signature_length, digest)) {

@@ -127,7 +127,8 @@ static void test_a_rotten_previous_slot_is_not_reported(const test_setting *sett
 }
 
 static void test_an_interrupted_update_goes_on_by_itself(const test_setting *setting) {
-    static const ef_step steps[] = {EF_STEP_MANIFEST, EF_STEP_JUDGE, EF_STEP_ERASE, EF_STEP_FILL, EF_STEP_REHASH, EF_STEP_PROBE};
+    static const ef_step steps[] = {EF_STEP_MANIFEST, EF_STEP_JUDGE,  EF_STEP_ERASE,
+                                    EF_STEP_FILL,     EF_STEP_REHASH, EF_STEP_PROBE};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         bench b;
         begin(&b, setting, one_model);

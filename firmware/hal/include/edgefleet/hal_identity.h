@@ -1,5 +1,5 @@
-/* Who the device is: a key that never leaves it, and the certificate that a registry gave for it. NULL functions: it was
- * provisioned by other means. */
+/* Who the device is: a key that never leaves it, and the certificate that a registry gave for it. NULL functions: it
+ * was provisioned by other means. */
 #ifndef EDGEFLEET_HAL_IDENTITY_H
 #define EDGEFLEET_HAL_IDENTITY_H
 
