@@ -146,6 +146,21 @@ def _fetch(_golden: Path) -> Iterator[bytes]:
             yield _u16(5000) + bytes([64, start]) + broken + whole
 
 
+def _telemetry(golden: Path) -> Iterator[bytes]:
+    for raw in _vectors(golden, "telemetry"):
+        yield b"\0\0" + _u16(len(raw)) + raw.replace(b"esp32-0001", b"esp32-0002")
+    numbers = bytes([4, 0, 1, 1, 21, 5, 0]) + bytes(range(21))
+    later = bytes([4, 0, 1, 2, 4, 5, 0]) + bytes(range(4))
+    pause = b"\3\0\1\0\0\1\0"
+    yield numbers + pause + later + later
+    for which in range(4):
+        yield bytes([1, 0, which]) + numbers + bytes([1, 1, 0]) + pause + later
+    scale = b',"scale":1e30'
+    inputs = b'"inputs":[{"name":"x","shape":[1,4],"dtype":"int8"'
+    for tensors, length in ((1, len(inputs)), (0, len(inputs) + 1)):
+        yield bytes([2, length * 2 + tensors, 0]) + _u16(len(scale)) + scale + pause + numbers
+
+
 def _journal(_golden: Path) -> Iterator[bytes]:
     put = bytes([3, 2]) + _u16(40) + _u16(3) + b"abc"
     for between in (b"\0", b"\1" + _u16(100), b"\2"):
@@ -203,6 +218,7 @@ SEEDS: dict[str, Callable[[Path], Iterator[bytes]]] = {
     "keys": _keys,
     "http": _http,
     "words": _words,
+    "telemetry": _telemetry,
     "fetch": _fetch,
     "journal": _journal,
     "agent": _agent,

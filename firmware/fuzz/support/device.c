@@ -13,6 +13,7 @@ static ef_agent_config config;
 static fuzz_device device;
 static void *memory;
 static ef_scratch *scratch;
+static ef_sense *sense;
 
 /* What is said is what the contract allows. */
 static void hear(void *context, const char *topic, const uint8_t *bytes, size_t length) {
@@ -23,7 +24,9 @@ static void hear(void *context, const char *topic, const uint8_t *bytes, size_t 
     const ef_topic *kind = ef_topic_parse(topic, strlen(topic), id);
     (void)context;
     PROMISE(kind != NULL && kind->direction == EF_DIRECTION_FROM_DEVICE);
-    ef_reason reason = ef_contract_read(&ef_documents[kind->document], bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault);
+    ef_reason reason =
+        ef_contract_read(&ef_documents[kind->document], bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault);
+    device.alerts += kind == &ef_topics[EF_TOPIC_DEVICE_ALERT] ? 1 : 0;
     PROMISE(reason == EF_REASON_OK || (device.forged && reason == EF_REASON_OUT_OF_RANGE));
 }
 
@@ -33,7 +36,8 @@ fuzz_device *device_new(void) {
     if (memory == NULL) {
         memory = malloc(ef_agent_size());
         scratch = malloc(ef_scratch_size());
-        PROMISE(memory != NULL && scratch != NULL);
+        sense = malloc(ef_sense_size());
+        PROMISE(memory != NULL && scratch != NULL && sense != NULL);
     }
     config = (ef_agent_config){
         .device_id = "esp32-0001",
@@ -49,6 +53,7 @@ fuzz_device *device_new(void) {
         .assignment_keys = trusted_key(),
         .assignment_count = 1,
         .scratch = scratch,
+        .sense_memory = sense,
     };
     /* What another device of the thread left there. */
     memset(scratch, 0xA5, ef_scratch_size());

@@ -17,6 +17,7 @@ typedef struct {
     int64_t generation;
     int64_t floor;
     int64_t keys_version;
+    unsigned alerts; /* that it published */
     /* When the active model was hashed last: flash does not change by itself. */
     uint32_t checked_at;
     unsigned checked_slot;
