@@ -77,6 +77,19 @@ static void read_slots(ef_agent *agent) {
     agent->active = active < EF_SLOTS && agent->slots[active].state != EF_SLOT_EMPTY ? active : EF_SLOT_NONE;
 }
 
+/* A floor whose record has rotted is at least what a model that passed its test raised it to. */
+static void read_floor(ef_agent *agent) {
+    int64_t floor = 0;
+    if (!ef_journal_get(&agent->journal, EF_RECORD_FLOOR, &floor, sizeof floor) || floor < 0 || floor > INT32_MAX) {
+        floor = 0;
+    }
+    for (unsigned i = 0; i < EF_SLOTS; i++) {
+        const ef_slot *slot = &agent->slots[i];
+        floor = slot->state == EF_SLOT_VALID && slot->security_version > floor ? slot->security_version : floor;
+    }
+    agent->security_floor = floor;
+}
+
 static void read_records(ef_agent *agent) {
     size_t length = 0;
     ef_journal *journal = &agent->journal;
@@ -89,11 +102,8 @@ static void read_records(ef_agent *agent) {
         memset(&agent->outcome, 0, sizeof agent->outcome);
         agent->outcome.generation = agent->command.generation;
     }
-    if (!ef_journal_get(journal, EF_RECORD_FLOOR, &agent->security_floor, sizeof agent->security_floor) ||
-        agent->security_floor < 0 || agent->security_floor > INT32_MAX) {
-        agent->security_floor = 0;
-    }
     read_slots(agent);
+    read_floor(agent);
 }
 
 /* A slot that was being tested when power or patience ended is not tried again. */

@@ -103,6 +103,31 @@ static void test_a_fallback_obeys_the_security_floor(const test_setting *setting
     end(&b);
 }
 
+/* One bit anywhere in the journal costs at most the record that it lies in: never the floor, never the power to boot, and
+ * the next command finds a device that obeys. */
+static void test_a_rotten_bit_in_the_journal_does_not_lower_the_floor(const test_setting *setting) {
+    bench b;
+    begin(&b, setting, two_models);
+    uint8_t *before = malloc(b.flash.size);
+    memcpy(before, b.flash.bytes, b.flash.size);
+    for (uint32_t at = 0; at < EF_MANIFESTS_AT; at += 3) {
+        if (before[EF_JOURNAL_AT + at] == 0xFF) {
+            continue; /* nothing is written there */
+        }
+        memcpy(b.flash.bytes, before, b.flash.size);
+        b.flash.bytes[EF_JOURNAL_AT + at] ^= (uint8_t)(1u << at % 8);
+        boot(&b);
+        CHECK_SAID(&b, "securityFloor", "3");
+        CHECK(bench_runs_what_it_says(&b));
+        CHECK(bench_send(&b, "third-last") == BENCH_RAN);
+        CHECK(bench_settle(&b) == BENCH_RAN);
+        CHECK_SAID(&b, "active.version", "3.0.0");
+        CHECK(bench_runs_what_it_says(&b));
+    }
+    free(before);
+    end(&b);
+}
+
 static void test_the_only_model_is_fetched_again_when_it_rots(const test_setting *setting) {
     bench b;
     begin(&b, setting, one_model);
@@ -305,6 +330,8 @@ const named_test boot_tests[] = {
     {"a-rotten-active-slot-falls-back", test_a_rotten_active_slot_falls_back},
     {"a-model-that-loads-no-more-falls-back", test_a_model_that_loads_no_more_falls_back},
     {"a-fallback-obeys-the-security-floor", test_a_fallback_obeys_the_security_floor},
+    {"a-rotten-bit-in-the-journal-does-not-lower-the-floor",
+     test_a_rotten_bit_in_the_journal_does_not_lower_the_floor},
     {"the-only-model-is-fetched-again-when-it-rots", test_the_only_model_is_fetched_again_when_it_rots},
     {"a-rotten-previous-slot-is-not-reported", test_a_rotten_previous_slot_is_not_reported},
     {"an-interrupted-update-goes-on-by-itself", test_an_interrupted_update_goes_on_by_itself},

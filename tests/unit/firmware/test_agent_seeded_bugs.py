@@ -371,6 +371,13 @@ BUGS = (
         "    if (ef_keys_load(journal, keys) && (keys->seen.number < config->keys_version ||",
         "power-fails-in-a-key-rotation",
     ),
+    Bug(
+        "a-rotten-floor-is-none",
+        "ef_agent.c",
+        "floor = slot->state == EF_SLOT_VALID && slot->security_version > floor ? slot->security_version : floor;",
+        "floor = slot->state > EF_SLOT_FAILED ? 0 : floor;",
+        "a-rotten-bit-in-the-journal-does-not-lower-the-floor",
+    ),
 )
 
 
