@@ -77,11 +77,12 @@ test: setup ## What every commit must pass
 
 test-full: setup ## All of it, long matrices and random seeds included
 	@$(STEP) "verify" $(MAKE) verify
-	@$(STEP) "firmware" $(MAKE) firmware-test FUZZ_SECONDS=600
+	@$(STEP) "firmware" $(MAKE) firmware-test FUZZ_SECONDS=1
 	@$(STEP) "cluster binaries" devcluster build
 	@$(STEP) "images of the cluster" devcluster images
 	@$(STEP) "images of EdgeFleet" devcluster images --catalogue images.toml operator model-registry broker
-	@$(STEP) "tests, long ones too" env EDGEFLEET_HYPOTHESIS_PROFILE=full pytest
+	@$(STEP) "tests, long ones too; fuzzers beside them" scripts/beside $(MAKE) -C firmware fuzz FUZZ_SECONDS=600 -- \
+	  env EDGEFLEET_HYPOTHESIS_PROFILE=full pytest
 
 lock: ## Pin the dependencies again (requirements.lock: versions and hashes, no addresses)
 	@uv lock --upgrade
