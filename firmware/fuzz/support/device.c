@@ -24,8 +24,8 @@ static void hear(void *context, const char *topic, const uint8_t *bytes, size_t 
     const ef_topic *kind = ef_topic_parse(topic, strlen(topic), id);
     (void)context;
     PROMISE(kind != NULL && kind->direction == EF_DIRECTION_FROM_DEVICE);
-    ef_reason reason =
-        ef_contract_read(&ef_documents[kind->document], bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault);
+    const ef_document *document = &ef_documents[kind->document];
+    ef_reason reason = ef_contract_read(document, bytes, length, tokens, EF_JSON_TOKENS_MAX, &json, &fault);
     device.alerts += kind == &ef_topics[EF_TOPIC_DEVICE_ALERT] ? 1 : 0;
     PROMISE(reason == EF_REASON_OK || (device.forged && reason == EF_REASON_OUT_OF_RANGE));
 }

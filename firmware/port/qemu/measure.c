@@ -53,9 +53,7 @@ void measure_memory(board *b) {
     measure("agent", "", "", (uint32_t)ef_agent_size());
     measure("scratch", "", "", (uint32_t)ef_scratch_size());
     measure("provision", "", "", (uint32_t)ef_provision_size());
-#ifdef BOARD_SENSES
     measure("sense", "", "", (uint32_t)ef_sense_size());
-#endif
 }
 
 /* Restarts, each of which appends a record, until the journal moves to its other sector: what that takes. */

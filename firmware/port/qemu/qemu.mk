@@ -96,7 +96,7 @@ $(BUILD)/$(1)/$(2).elf: $(addprefix $(BUILD)/$(1)/,$(3))
 endef
 
 define CROSS_RUNNING
-$(BUILD)/$(1)/port/%.o: CROSS_MORE := -Itests/agent -Itests $(if $(wildcard core/src/ef_sense.c),-DBOARD_SENSES)
+$(BUILD)/$(1)/port/%.o: CROSS_MORE := -Itests/agent -Itests
 $(BUILD)/$(1)/tests/%.o: CROSS_MORE := -Itests -Icore/src
 qemu-$(1): $(BUILD)/$(1)/board.elf $(BUILD)/$(1)/vectors.elf
 	@echo "  qemu $(1)"
