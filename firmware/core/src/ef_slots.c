@@ -138,6 +138,14 @@ static ef_reason run_slot(ef_agent *agent, unsigned index) {
     return EF_REASON_OK;
 }
 
+/* What runs counts, also where flash takes no more records: a report never names a model that does not run. */
+static void fall_back(ef_agent *agent, unsigned from, unsigned to) {
+    (void)ef_slot_set(agent, from, EF_SLOT_FAILED);
+    (void)ef_slot_activate(agent, to);
+    agent->slots[from].state = EF_SLOT_FAILED;
+    agent->active = to;
+}
+
 ef_reason ef_slot_run_best(ef_agent *agent) {
     unsigned first = agent->active;
     unsigned second = ef_slot_inactive(agent);
@@ -148,14 +156,13 @@ ef_reason ef_slot_run_best(ef_agent *agent) {
         if (reason == EF_REASON_OK) {
             return reason;
         }
-        (void)ef_slot_set(agent, first, EF_SLOT_FAILED);
         /* What ran before the security floor rose is history: a fallback obeys the floor. */
         if (agent->slots[second].state == EF_SLOT_VALID &&
             agent->slots[second].security_version >= agent->security_floor && run_slot(agent, second) == EF_REASON_OK) {
-            (void)ef_slot_activate(agent, second);
+            fall_back(agent, first, second);
             return reason;
         }
-        (void)ef_slot_activate(agent, EF_SLOT_NONE);
+        fall_back(agent, first, EF_SLOT_NONE);
     }
     agent->hal->inference.unload(agent->hal->context);
     agent->loaded = false;

@@ -93,10 +93,10 @@ static void check_model(fuzz_device *d) {
 void device_check(fuzz_device *d) {
     const ef_agent *agent = d->agent;
     PROMISE(agent->active <= EF_SLOT_NONE);
-    if (agent->active != EF_SLOT_NONE && !d->worn) {
+    if (agent->active != EF_SLOT_NONE) {
         check_model(d);
     }
-    if (agent->loaded && !d->worn) {
+    if (agent->loaded) {
         PROMISE(agent->active != EF_SLOT_NONE && d->board->runtime.model == model_of(d, agent->active));
     }
     PROMISE(d->tampered || (agent->command.generation >= d->generation && agent->security_floor >= d->floor &&
@@ -117,7 +117,6 @@ bool device_boot(fuzz_device *d) {
         return false;
     }
     d->agent = ef_agent_start(memory, ef_agent_size(), &config, &d->board->hal);
-    d->worn = d->board->flash.fails;
     if (d->agent == NULL) {
         return false;
     }

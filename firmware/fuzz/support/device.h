@@ -10,7 +10,6 @@ typedef struct {
     fuzz_board *board;
     ef_agent *agent; /* NULL: it would not start */
     uint32_t fails_after; /* of the next boot: so many changes of flash work (fuzz_board) */
-    bool worn;       /* flash stopped working while it booted: it cannot put down what it found out */
     bool tampered;   /* flash was changed from outside: what was remembered may be forgotten */
     bool forged;     /* records with good checksums say anything: what is said may be out of range, but it is JSON */
     /* Only ever rise, unless flash was tampered with. */

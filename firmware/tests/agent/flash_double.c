@@ -45,6 +45,16 @@ static void begin(flash_double *flash) {
     flash->operations++;
 }
 
+/* Whether flash takes another change. */
+static bool takes_a_change(flash_double *flash) {
+    if (flash->fails) {
+        return false;
+    }
+    flash->fails = flash->changes_left == 1; /* this one is the last */
+    flash->changes_left -= flash->changes_left > 0 ? 1 : 0;
+    return true;
+}
+
 bool flash_read(flash_double *flash, uint32_t offset, void *out, size_t length) {
     must_lie_inside(flash, offset, length);
     memcpy(out, flash->bytes + offset, length);
@@ -54,7 +64,7 @@ bool flash_read(flash_double *flash, uint32_t offset, void *out, size_t length) 
 bool flash_program(flash_double *flash, uint32_t offset, const void *bytes, size_t length) {
     const uint8_t *from = bytes;
     must_lie_inside(flash, offset, length);
-    if (flash->fails) {
+    if (!takes_a_change(flash)) {
         return false;
     }
     begin(flash);
@@ -81,7 +91,7 @@ bool flash_erase(flash_double *flash, uint32_t offset) {
         give_up("the core erases from the middle of a sector", "erase");
     }
     must_lie_inside(flash, offset, EF_FLASH_SECTOR);
-    if (flash->fails) {
+    if (!takes_a_change(flash)) {
         return false;
     }
     begin(flash);

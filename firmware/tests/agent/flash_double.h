@@ -17,6 +17,7 @@ typedef struct {
     uint64_t began[FLASH_OPERATIONS_MAX];
     uint32_t operations;
     bool fails; /* every change fails, as worn-out flash does */
+    unsigned changes_left; /* that still succeed before all fail; 0: no such limit */
     unsigned unmapped; /* so many calls of `map` fail */
     uint32_t random;
     void (*power_off)(void *context); /* does not return */

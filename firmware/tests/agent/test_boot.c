@@ -237,6 +237,32 @@ static void test_a_board_that_cannot_remember_does_not_start(const test_setting 
     bench_free(&b);
 }
 
+/* Flash wears out at any moment of a boot that finds the active model rotten. */
+static void test_worn_out_flash_does_not_name_a_model_that_does_not_run(const test_setting *setting) {
+    bench b;
+    begin(&b, setting, two_models);
+    b.flash.bytes[ef_model_at(1, BENCH_SLOT_BYTES)] ^= 4;
+    uint8_t *before = malloc(b.flash.size);
+    memcpy(before, b.flash.bytes, b.flash.size);
+    unsigned named = 0;
+    for (unsigned changes = 1; changes < 16; changes++) {
+        memcpy(b.flash.bytes, before, b.flash.size);
+        b.flash.fails = false;
+        b.flash.changes_left = changes;
+        CHECK(bench_boot(&b) == BENCH_RAN);
+        if (b.agent != NULL) {
+            CHECK(bench_run(&b, 100) == BENCH_RAN);
+            CHECK_SAID(&b, "active.version", "1.0.0");
+            CHECK_SAID(&b, "previous", "");
+            CHECK(bench_runs_what_it_says(&b));
+            named++;
+        }
+    }
+    CHECK(named > 8);
+    free(before);
+    end(&b);
+}
+
 static void test_a_board_that_makes_no_sense_does_not_start(const test_setting *setting) {
     bench b;
     begin(&b, setting, nothing);
@@ -332,6 +358,8 @@ const named_test boot_tests[] = {
     {"a-fallback-obeys-the-security-floor", test_a_fallback_obeys_the_security_floor},
     {"a-rotten-bit-in-the-journal-does-not-lower-the-floor",
      test_a_rotten_bit_in_the_journal_does_not_lower_the_floor},
+    {"worn-out-flash-does-not-name-a-model-that-does-not-run",
+     test_worn_out_flash_does_not_name_a_model_that_does_not_run},
     {"the-only-model-is-fetched-again-when-it-rots", test_the_only_model_is_fetched_again_when_it_rots},
     {"a-rotten-previous-slot-is-not-reported", test_a_rotten_previous_slot_is_not_reported},
     {"an-interrupted-update-goes-on-by-itself", test_an_interrupted_update_goes_on_by_itself},

@@ -372,6 +372,13 @@ BUGS = (
         "power-fails-in-a-key-rotation",
     ),
     Bug(
+        "worn-out-flash-decides-what-is-reported",
+        "ef_slots.c",
+        "    agent->active = to;\n",
+        "",
+        "worn-out-flash-does-not-name-a-model-that-does-not-run",
+    ),
+    Bug(
         "a-rotten-floor-is-none",
         "ef_agent.c",
         "floor = slot->state == EF_SLOT_VALID && slot->security_version > floor ? slot->security_version : floor;",
