@@ -91,7 +91,9 @@ static ef_event judge_held(ef_agent *agent, unsigned index) {
     ef_update *update = &agent->update;
     update->slot = agent->slots[index];
     ef_reason reason = update->kind->judge(agent, index, &update->slot, &fault);
-    if (reason == EF_REASON_OK) {
+    /* Judging fills in what the manifest says: a record that said otherwise is not what was installed. */
+    bool agrees = memcmp(&update->slot, &agent->slots[index], sizeof update->slot) == 0;
+    if (reason == EF_REASON_OK && agrees) {
         update->held = update->slot.state == EF_SLOT_VALID;
         update->partly = update->slot.state == EF_SLOT_FILLING;
         return update->partly ? EF_EVENT_PARTLY : EF_EVENT_HELD;
