@@ -38,16 +38,29 @@ static void skip_whitespace(scanner *s) {
     }
 }
 
+/* A token has no more bits for these than they can need. */
+static void end_token(const scanner *s, ef_json_token *token) {
+    token->end = (uint32_t)s->at & EF_JSON_BYTES_MAX;
+}
+
+static void type_token(ef_json_token *token, ef_json_type type) {
+    token->type = type & 15u;
+}
+
+static void follow_token(const scanner *s, ef_json_token *token) {
+    token->next = s->count & 4095u;
+}
+
 static ef_reason add_token(scanner *s, ef_json_type type) {
     if (s->count >= s->limit) {
         return EF_REASON_TOO_LARGE;
     }
     ef_json_token *token = &s->tokens[s->count];
-    token->start = (uint32_t)s->at;
-    token->end = (uint32_t)s->at;
-    token->type = (uint16_t)type;
+    token->start = (uint32_t)s->at & EF_JSON_BYTES_MAX;
+    end_token(s, token);
+    type_token(token, type);
     s->count++;
-    token->next = (uint16_t)s->count;
+    follow_token(s, token);
     return EF_REASON_OK;
 }
 
@@ -124,12 +137,12 @@ static ef_reason scan_string(scanner *s) {
     }
     ef_json_token *token = &s->tokens[s->count - 1];
     s->at++;
-    token->start = (uint32_t)s->at;
+    token->start = (uint32_t)s->at & EF_JSON_BYTES_MAX;
     for (;;) {
         int c = peek(s);
         bool good = true;
         if (c == '"') {
-            token->end = (uint32_t)s->at;
+            end_token(s, token);
             s->at++;
             return EF_REASON_OK;
         }
@@ -218,8 +231,8 @@ static ef_reason scan_number(scanner *s) {
     if (type == EF_JSON_INTEGER ? !integer_fits(text, length) : !isfinite(read_double(text, length))) {
         return EF_REASON_MALFORMED;
     }
-    s->tokens[s->count - 1].type = (uint16_t)type;
-    s->tokens[s->count - 1].end = (uint32_t)s->at;
+    type_token(&s->tokens[s->count - 1], type);
+    end_token(s, &s->tokens[s->count - 1]);
     return EF_REASON_OK;
 }
 
@@ -305,8 +318,8 @@ static ef_reason scan_between(scanner *s, expectation *expect) {
     bool first = *expect == EXPECT_FIRST;
     skip_whitespace(s);
     if (take(s, object ? '}' : ']')) {
-        container->end = (uint32_t)s->at;
-        container->next = (uint16_t)s->count;
+        end_token(s, container);
+        follow_token(s, container);
         s->depth--;
         *expect = EXPECT_NEXT;
         return EF_REASON_OK;
@@ -323,6 +336,9 @@ ef_reason ef_json_parse(const uint8_t *bytes, size_t length, ef_json_token *toke
     s.limit = capacity < EF_JSON_TOKENS_MAX ? capacity : EF_JSON_TOKENS_MAX;
     expectation expect = EXPECT_VALUE;
     ef_reason reason = EF_REASON_OK;
+    if (length > EF_JSON_BYTES_MAX) {
+        return EF_REASON_TOO_LARGE;
+    }
     do {
         reason = expect == EXPECT_VALUE ? scan_value(&s, &expect) : scan_between(&s, &expect);
     } while (reason == EF_REASON_OK && (s.depth > 0 || expect == EXPECT_VALUE));

@@ -31,7 +31,7 @@ _Static_assert(EF_VECTOR_BYTES_MAX >= EF_REPORTED_MAX + 1, "a report fits into t
 _Static_assert(EF_VECTOR_BYTES_MAX >= EF_FLASH_SECTOR, "a sector fits into the scratch memory");
 _Static_assert(EF_MANIFEST_MAX >= EF_ASSIGNMENT_MAX && EF_MANIFEST_MAX >= EF_KEY_BUNDLE_MAX,
                "every signed payload fits into the scratch memory");
-_Static_assert(sizeof(struct ef_scratch) <= 21 * 1024, "what all agents of a thread share");
+_Static_assert(sizeof(struct ef_scratch) <= 19 * 1024, "what all agents of a thread share");
 
 /* The memory for a verification; whoever kept a manifest in it has to read it again. */
 ef_workspace ef_scratch_take(ef_agent *agent);

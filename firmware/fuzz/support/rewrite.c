@@ -169,7 +169,7 @@ static void walk_number(const ef_json *json, uint16_t token) {
         const ef_json_token *number = &json->tokens[token];
         int length = snprintf(digits, sizeof digits, "%lld", (long long)ef_json_integer(json, token));
         bool minus_zero = number->end - number->start == 2 && memcmp(json->bytes + number->start, "-0", 2) == 0;
-        PROMISE(minus_zero || ((uint32_t)length == number->end - number->start &&
+        PROMISE(minus_zero || (number->start + (uint32_t)length == number->end &&
                                memcmp(digits, json->bytes + number->start, (size_t)length) == 0));
     }
 }

@@ -28,11 +28,18 @@ typedef enum {
 /* One key or value. `start` and `end` bound its text, without the quotes of a string; `next` is the token after it and
  * everything inside it. A key is a string token; its value follows it. */
 typedef struct {
-    uint32_t start;
-    uint32_t end;
-    uint16_t next;
-    uint16_t type;
+    uint32_t start : 20;
+    uint32_t type : 4;
+    uint32_t : 8;
+    uint32_t end : 20;
+    uint32_t next : 12;
 } ef_json_token;
+
+/* What a token can count. */
+#define EF_JSON_BYTES_MAX ((1u << 20) - 1)
+
+_Static_assert(sizeof(ef_json_token) == 8, "thousands of tokens' worth of memory is what a device does not have");
+_Static_assert(EF_JSON_TOKENS_MAX < 1u << 12, "a token can name any other");
 
 /* A parsed document; token 0 is its value. It borrows the bytes and the tokens. */
 typedef struct {
@@ -53,7 +60,8 @@ typedef struct {
 #define EF_TEXT_END (-1)
 
 /* Reads one document. Returns EF_REASON_OK, or the first fault in byte order: EF_REASON_MALFORMED, _TOO_DEEP,
- * _DUPLICATE_KEY, or _TOO_LARGE for more tokens than `capacity` or the contract allows. */
+ * _DUPLICATE_KEY, or _TOO_LARGE for more tokens than `capacity` or the contract allows, or for more bytes than
+ * EF_JSON_BYTES_MAX. */
 ef_reason ef_json_parse(const uint8_t *bytes, size_t length, ef_json_token *tokens, size_t capacity, ef_json *json);
 
 /* The value of a member, or EF_JSON_NONE. `object` is an object's token. */
