@@ -73,11 +73,15 @@ class Authority:
         server: bool = False,
         stem: str = "tls",
         expired: bool = False,
+        early: bool = False,
     ) -> Identity:
-        """Write a certificate and its key to a folder, over what is there: a server's with names, else a client's."""
+        """Write a certificate and its key to a folder, over what is there: a server's with names, else a client's.
+
+        An expired one ended yesterday, an early one begins in two days.
+        """
         hosts = (*dns, *ips)
         assert (bool(hosts), not hosts) == (server, client), "a certificate is a server's, with names, or a client's"
-        made = datetime.now(UTC) - (2 * _A_DAY if expired else timedelta())
+        made = datetime.now(UTC) + (early - expired) * 2 * _A_DAY
         pair = self._authority.issue(Subject(common_name, hosts), made, valid=_A_DAY)
         folder.mkdir(parents=True, exist_ok=True)
         identity = Identity(folder, stem)

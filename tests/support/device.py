@@ -62,6 +62,7 @@ class Device:
         identity: what provisioning wrote.
         state: its flash.
         log: what it says.
+        program: what runs; edgefleet-device as it is, unless changed.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Device:
         self._provision(authority, keys)
         self.options = {"identity": self.identity, "state": self.state, **options}
         self.process: subprocess.Popen[bytes] | None = None
+        self.program = build_device()
 
     def _provision(self, authority: Authority, keys: KeyBundle) -> None:
         """Write the whole identity, as `edgefleet device provision` does."""
@@ -100,7 +102,7 @@ class Device:
     def command(self) -> list[str]:
         """The whole command line."""
         pairs = [(f"--{name}", str(value)) for name, value in self.options.items()]
-        return [str(build_device()), *(part for pair in pairs for part in pair)]
+        return [str(self.program), *(part for pair in pairs for part in pair)]
 
     def start(self) -> None:
         """Switch it on."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from edgefleet.contracts.reported import Reported
+
 _INPUTS = (bytes([0, 0, 0, 0]), bytes([10, 246, 30, 200]), bytes([127, 128, 127, 128]))
 
 
@@ -126,6 +128,14 @@ class Board(Device):
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.said()}") from None
 
+    def assert_runs(self, report: Reported, model: Model) -> None:
+        """It says so, and its flash holds these very bytes."""
+        assert report.active
+        assert report.active.slot
+        assert (report.active.version, report.active.digest) == (model.version, model.digest)
+        assert report.active.manifest_digest == model.manifest.digest
+        assert self.slot(report.active.slot, len(model.content)) == model.content
+
     def confirm(self, model: Model, **fields: Any) -> Any:
         """Command a model and wait until the device runs it; return that report."""
         self.assign(model, **fields)
@@ -160,6 +170,18 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             strange_key=SigningKey.from_pem(strange.read_bytes()),
             versions=itertools.count(),
         )
+
+
+@pytest.fixture(scope="package")
+def build_board(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Board]:
+    """Build boards for a registry at an address, to be started and ended as contexts: many at once, if need be."""
+
+    def build(registry: str, **options: object) -> Board:
+        name = f"press-{uuid.uuid4().hex[:8]}"
+        unplugged = Link(lambda: platform.registry.port)
+        return Board(tmp_path_factory.mktemp(name), name, platform, unplugged, registry=registry, **options)
+
+    return build
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from support.device import PANIC
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edgefleet.contracts.reported import Reported
     from integration.firmware.conftest import Board, Model, Platform
 
     Making = Callable[..., Board]
@@ -37,20 +36,11 @@ def start_with(board: Board, model: Model) -> Board:
     return board
 
 
-def assert_runs(board: Board, report: Reported, model: Model) -> None:
-    """The device says so, and its flash holds these very bytes."""
-    assert report.active
-    assert report.active.slot
-    assert (report.active.version, report.active.digest) == (model.version, model.digest)
-    assert report.active.manifest_digest == model.manifest.digest
-    assert board.slot(report.active.slot, len(model.content)) == model.content
-
-
 def test_the_first_model_is_confirmed_and_lies_in_slot_a(make_board: Making, first: Model) -> None:
     board = make_board()
     board.start()
     report = board.confirm(first)
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
     assert report.active.slot == "a"
     assert report.reason == "Ok"
     assert (report.self_test.passed, report.self_test.total, report.self_test.max_lsb) == (3, 3, 0)
@@ -64,7 +54,7 @@ def test_the_first_model_is_confirmed_and_lies_in_slot_a(make_board: Making, fir
 def test_the_second_model_goes_to_slot_b_and_the_first_stays(make_board: Making, first: Model, second: Model) -> None:
     board = start_with(make_board(), first)
     report = board.confirm(second)
-    assert_runs(board, report, second)
+    board.assert_runs(report, second)
     assert report.active.slot == "b"
     assert report.previous
     assert report.previous.digest == first.digest
@@ -77,7 +67,7 @@ def test_going_back_to_the_first_needs_no_download(make_board: Making, first: Mo
     board.link.unplug()
     before = board.link.connections
     report = board.confirm(first)
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
     assert report.active.slot == "a"
     assert report.self_test
     assert report.self_test.passed == 3
@@ -91,7 +81,7 @@ def test_a_model_survives_being_switched_off(make_board: Making, first: Model) -
     seen = board.platform.operator.count(board.device_id)
     board.start()
     report = board.report("Confirmed", after=seen)
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
     assert report.boot_count == 2
 
 
@@ -115,7 +105,7 @@ def test_a_model_whose_bytes_were_changed_on_the_way(make_board: Making, first: 
     board.assign(model)
     report = board.report("Failed")
     assert report.reason == "DigestMismatch"
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
 
 
 def test_a_release_key_that_the_device_does_not_know(make_board: Making, first: Model, platform: Platform) -> None:
@@ -124,7 +114,7 @@ def test_a_release_key_that_the_device_does_not_know(make_board: Making, first: 
     board.assign(model)
     report = board.report("Rejected")
     assert report.reason == "UnknownKey"
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +133,7 @@ def test_a_model_that_is_not_for_this_device(
     board.assign(platform.publish(tinymodel.build(seed=33), **fields))
     report = board.report("Rejected")
     assert report.reason == reason
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
 
 
 def test_a_model_below_the_security_floor(make_board: Making, platform: Platform) -> None:
@@ -153,7 +143,7 @@ def test_a_model_below_the_security_floor(make_board: Making, platform: Platform
     board.assign(older)
     report = board.report("Rejected")
     assert (report.reason, report.security_floor) == ("SecurityVersionTooLow", 3)
-    assert_runs(board, report, newer)
+    board.assert_runs(report, newer)
 
 
 def test_a_model_that_answers_other_than_it_should(make_board: Making, first: Model, platform: Platform) -> None:
@@ -163,7 +153,7 @@ def test_a_model_that_answers_other_than_it_should(make_board: Making, first: Mo
     board.assign(model)
     report = board.report("Failed")
     assert report.reason == "SelfTestFailed"
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
 
 
 def test_a_model_that_the_runtime_cannot_load(make_board: Making, first: Model, platform: Platform) -> None:
@@ -177,7 +167,7 @@ def test_a_model_that_the_runtime_cannot_load(make_board: Making, first: Model, 
     assert report.reason == "ModelLoadFailed"
     assert report.message
     assert "GELU" in report.message
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
 
 
 @pytest.mark.parametrize("when", ["load", "run"])
@@ -193,9 +183,9 @@ def test_a_model_that_crashes_the_runtime_is_tried_once(
     report = board.report("Failed")
     assert report.reason == "WatchdogReset"
     assert report.boot_count == 2
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
     later = platform.publish(tinymodel.build(seed=39))
-    assert_runs(board, board.confirm(later), later)
+    board.assert_runs(board.confirm(later), later)
 
 
 def test_a_model_on_a_runtime_of_its_own(make_board: Making, first: Model) -> None:
@@ -203,7 +193,7 @@ def test_a_model_on_a_runtime_of_its_own(make_board: Making, first: Model) -> No
     del board.options["inference-socket"]
     board.options["inference-command"] = f"exec {sys.executable} -m edgefleet_tflm child"
     board.start()
-    assert_runs(board, board.confirm(first), first)
+    board.assert_runs(board.confirm(first), first)
 
 
 def test_a_newer_command_supersedes_the_one_under_way(make_board: Making, first: Model, platform: Platform) -> None:
@@ -215,7 +205,7 @@ def test_a_newer_command_supersedes_the_one_under_way(make_board: Making, first:
     board.await_programmed("a", 8192)
     board.link.release()
     report = board.confirm(first)
-    assert_runs(board, report, first)
+    board.assert_runs(report, first)
 
 
 def test_the_flash_layout_is_the_documented_one(make_board: Making, first: Model, second: Model) -> None:
