@@ -125,15 +125,15 @@ def answer_well(tls: ssl.SSLSocket, draft: Draft) -> None:
     tls.sendall(draft.head + draft.body)
 
 
-def changed(change: Callable[[Draft], object], *, first: Answer | None = None) -> Answer:
-    """Answer well what someone changed; with `first`, only who asks for the rest, and all others so."""
+def changed(change: Callable[[Draft], object], *, first: Answer | None = None, send: Answer = answer_well) -> Answer:
+    """Send an answer that someone changed; with `first`, only to who asks for the rest, and to all others that."""
 
     def answer(tls: ssl.SSLSocket, draft: Draft) -> None:
         if first is not None and not draft.request.first:
             first(tls, draft)
             return
         change(draft)
-        answer_well(tls, draft)
+        send(tls, draft)
 
     return answer
 

@@ -129,7 +129,8 @@ static ef_http_state read_header(ef_http *http) {
     if (length != NULL) {
         return read_length(http, length);
     }
-    return range != NULL ? read_range(http, range) : EF_HTTP_MORE;
+    /* With a 416 it says how long the whole is, of which there is no such part. */
+    return range != NULL && http->status != 416 ? read_range(http, range) : EF_HTTP_MORE;
 }
 
 static ef_http_state end_line(ef_http *http) {

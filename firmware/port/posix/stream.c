@@ -12,6 +12,8 @@
 #include "log.h"
 
 #define PATIENCE_MS 10000u
+/* Taken from the socket in one call: more than a record, or none would ever be whole. */
+#define CALL_BYTES 32768u
 
 /* Our certificates are ECDSA ones; forward secrecy and AEAD, nothing older. */
 static const int ciphersuites[] = {MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
@@ -183,9 +185,25 @@ static bool connect_next(px_stream *stream) {
     return false;
 }
 
+static int send_bytes(void *context, const unsigned char *bytes, size_t length) {
+    px_stream *stream = context;
+    return mbedtls_net_send(&stream->socket, bytes, length);
+}
+
+/* Mbed TLS reads on while there is only what means nothing, such as warnings: a flood of it must not stop the device. */
+static int receive_bytes(void *context, unsigned char *out, size_t capacity) {
+    px_stream *stream = context;
+    if (stream->allowance == 0) {
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    }
+    int got = mbedtls_net_recv(&stream->socket, out, capacity < stream->allowance ? capacity : stream->allowance);
+    stream->allowance -= got > 0 ? (size_t)got : 0;
+    return got;
+}
+
 static bool start_handshake(px_stream *stream) {
     stream->state = STREAM_SHAKING_HANDS;
-    mbedtls_ssl_set_bio(&stream->tls, &stream->socket, mbedtls_net_send, mbedtls_net_recv, NULL);
+    mbedtls_ssl_set_bio(&stream->tls, stream, send_bytes, receive_bytes, NULL);
     return configure(stream) && is_done(stream, mbedtls_ssl_setup(&stream->tls, &stream->settings), "settings") &&
            is_done(stream, mbedtls_ssl_set_hostname(&stream->tls, stream->server->name), stream->server->name);
 }
@@ -249,6 +267,7 @@ ef_io stream_open(px_stream *stream, ef_peer peer) {
         }
     }
     if (stream->state == STREAM_SHAKING_HANDS) {
+        stream->allowance = CALL_BYTES;
         int result = mbedtls_ssl_handshake(&stream->tls);
         if (result != 0) {
             ef_io io = judge(stream, result);
@@ -265,6 +284,7 @@ ef_io stream_read(px_stream *stream, uint8_t *out, size_t capacity, size_t *got)
     if (stream->state != STREAM_OPEN) {
         return EF_IO_FAILED;
     }
+    stream->allowance = CALL_BYTES;
     int result = mbedtls_ssl_read(&stream->tls, out, capacity);
     if (result > 0) {
         *got = (size_t)result;
@@ -279,6 +299,7 @@ ef_io stream_write(px_stream *stream, const uint8_t *bytes, size_t length, size_
     if (stream->state != STREAM_OPEN) {
         return EF_IO_FAILED;
     }
+    stream->allowance = CALL_BYTES;
     int result = mbedtls_ssl_write(&stream->tls, bytes, length);
     if (result >= 0) {
         *put = (size_t)result;

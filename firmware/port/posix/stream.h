@@ -40,6 +40,7 @@ typedef struct {
     stream_state state;
     short wanted;      /* poll events that the last call waits for, 0 for none */
     uint64_t deadline; /* for the next byte */
+    size_t allowance;  /* bytes that this call may still take from the socket */
 } px_stream;
 
 /* False, and has said why, without randomness. `stream_finish` frees in any case. */

@@ -132,7 +132,7 @@ static void answer(registry_double *registry) {
         say_text(registry, "\r\nContent-Length: 0\r\n\r\n");
         break;
     case REGISTRY_UNSATISFIED:
-        say_text(registry, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n");
+        say_text(registry, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */7\r\nContent-Length: 0\r\n\r\n");
         break;
     case REGISTRY_REDIRECTS:
         say_text(registry, "HTTP/1.1 302 Found\r\nLocation: https://elsewhere/\r\nContent-Length: 0\r\n\r\n");

@@ -27,6 +27,7 @@ static const head_case cases[] = {
     {"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-2/*\r\n\r\n", EF_HTTP_BAD, 206},
     {"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes */3\r\n\r\n", EF_HTTP_BAD, 206},
     {"HTTP/1.1 206 Partial Content\r\nContent-Range: pages 1-2/3\r\n\r\n", EF_HTTP_BAD, 206},
+    {"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */3\r\n\r\n", EF_HTTP_DONE, 416},
     {"HTTP/1.1 200 OK\r\nX: y\r\n folded\r\n\r\n", EF_HTTP_BAD, 200},
     {"HTTP/2 200\r\n\r\n", EF_HTTP_BAD, 0},
     {"HTTP/1.1 99 x\r\n\r\n", EF_HTTP_BAD, 99},

@@ -6,6 +6,10 @@ server is to wait.
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise, repeat
@@ -18,9 +22,12 @@ from support.authority import Authority
 from support.hostile_registry import (
     Draft,
     HostileRegistry,
+    at_start,
+    behind_head,
     changed,
     cut,
     drip,
+    flood,
     garble,
     hang_up,
     hold_record,
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from integration.firmware.conftest import Board, Model, Platform
+    from support.hostile_registry import Place
 
     Building = Callable[..., Board]
 
@@ -111,6 +119,13 @@ def give_part(name: str, change: Callable[[Draft], object], said: str) -> Case:
 def has_resumed(scene: Scene) -> None:
     """What had come was not fetched again."""
     assert scene.server.asked("blobs")[-1].first > 0
+
+
+def stayed_away(scene: Scene) -> None:
+    """Nobody fetched the model from the registry that is not this device's."""
+    log = list(scene.board.platform.registry.lines())
+    assert any(scene.wanted.digest in str(each) and "PUT" in str(each) for each in log)
+    assert not any(scene.wanted.digest in str(each) and "GET" in str(each) for each in log)
 
 
 def has_begun_again(scene: Scene) -> None:
@@ -224,6 +239,7 @@ ANSWERS: Final = (
         "moved",
         lambda scene: scene.misbehave_always(refuse(302, location=f"https://{scene.board.platform.registry.address}/")),
         "model: HTTP 302: redirects are not followed",
+        check=stayed_away,
     ),
     Case("gone", lambda scene: scene.misbehave_always(refuse(404)), "model: HTTP 404: the model registry does not"),
     Case("forbidden", lambda scene: scene.misbehave_always(refuse(403)), "model: HTTP 403"),
@@ -399,3 +415,110 @@ def test_a_server_that_is_not_the_registry(case: Case, outcomes: dict[str, Futur
 @pytest.mark.parametrize("case", PASSING, ids=lambda case: case.name)
 def test_what_a_device_gets_over_by_itself(case: Case, outcomes: dict[str, Future[None]]) -> None:
     outcomes[case.name].result()
+
+
+def test_bytes_that_stay_wrong_end_the_update(make_scene: Callable[[], Scene]) -> None:
+    scene = make_scene()
+    with scene.server as server, scene.board as board:
+        board.confirm(scene.first)
+        scene.misbehave_always(changed(flip))
+        board.assign(scene.wanted)
+        report = board.report("Failed")
+        assert (report.reason, report.message) == ("DigestMismatch", "model: the bytes are not the ones signed")
+        board.assert_runs(report, scene.first)
+        server.behave()
+        assert len(scene.gaps()) == len(_PAUSES)  # four attempts, each of which costs erases
+        time.sleep(2)
+        assert len(scene.gaps()) == len(_PAUSES)
+        board.assert_runs(board.confirm(scene.wanted), scene.wanted)
+
+
+@pytest.mark.parametrize("name", ["changed", "garbage"])
+def test_a_manifest_that_is_not_the_one_commanded(name: str, make_scene: Callable[[], Scene]) -> None:
+    scene = make_scene()
+    # As long as it should be, or it would not be read at all.
+    changes: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+        "changed": (lambda whole: whole.replace(payload_of(whole), twist(payload_of(whole))), "BadSignature"),
+        "garbage": (lambda whole: bytes(len(whole)), "Malformed"),
+    }
+    change, reason = changes[name]
+    with scene.server as server, scene.board as board:
+        board.confirm(scene.first)
+        server.misbehave("manifests", [changed(lambda draft: setattr(draft, "body", change(draft.whole)))])
+        board.assign(scene.wanted)
+        report = board.report("Rejected")
+        assert report.reason == reason
+        board.assert_runs(report, scene.first)
+        assert len(server.asked("blobs")) == 1  # nothing was fetched for it, and no slot was touched
+        assert board.slot("b", len(scene.wanted.content)) == b"\xff" * len(scene.wanted.content)
+        board.assert_runs(board.confirm(scene.wanted), scene.wanted)
+
+
+def payload_of(envelope: bytes) -> bytes:
+    return json.loads(envelope)["payload"].encode()
+
+
+def twist(payload: bytes) -> bytes:
+    """The same claims under another version, as long as before."""
+    return base64.b64encode(base64.b64decode(payload).replace(b'"version":"1.', b'"version":"7.'))
+
+
+def test_a_registry_that_is_busy_for_a_century(make_scene: Callable[[], Scene]) -> None:
+    scene = make_scene()
+    with scene.server as server, scene.board as board:
+        board.confirm(scene.first)
+        scene.misbehave(refuse(503, "99999999999999999999"))
+        board.assign(scene.wanted)
+        board.await_said("HTTP 503")
+        time.sleep(3)  # in which it would have asked twice
+        assert len(server.asked("blobs")) == 2
+        assert board.report("Downloading").active.digest == scene.first.digest
+        board.assert_runs(board.confirm(scene.first), scene.first)  # it hears, and a new command counts at once
+        board.assert_runs(board.confirm(scene.wanted), scene.wanted)
+
+
+@pytest.mark.parametrize("place", [in_head, in_body])
+def test_a_device_that_is_held_up_hears(place: Place, make_scene: Callable[[], Scene]) -> None:
+    scene = make_scene()
+    with scene.server, scene.board as board:
+        board.confirm(scene.first)
+        scene.misbehave(drip(place, 1, 0.5))
+        board.assign(scene.wanted)
+        board.await_condition(lambda: len(scene.server.asked("blobs")) == 2, "request")
+        time.sleep(1)
+        assert board.report("Downloading").active.digest == scene.first.digest
+        began = time.monotonic()
+        board.assert_runs(board.confirm(scene.first), scene.first)
+        assert time.monotonic() - began < 5
+        board.assert_runs(board.confirm(scene.wanted), scene.wanted)
+
+
+def test_a_device_that_is_flooded_hears(make_scene: Callable[[], Scene]) -> None:
+    scene = make_scene()
+    warnings = b"\x15\x03\x03\x00\x02\x01\x5a" * 4096  # which TLS lets pass before anyone has proved anything
+    with scene.server as server, scene.board as board:
+        board.confirm(scene.first)
+        server.greet([flood(warnings)] * 2)
+        board.assign(scene.wanted)
+        board.report("Downloading")
+        board.assert_runs(board.confirm(scene.first), scene.first)
+        board.assign(scene.wanted)
+        board.await_said("says nothing for 10 s")
+        board.assert_runs(board.report("Confirmed"), scene.wanted)
+
+
+@pytest.mark.slow
+def test_a_download_that_trickles_ends(make_scene: Callable[[], Scene]) -> None:
+    scenes = {place: make_scene() for place in (in_head, in_body)}
+    with contextlib.ExitStack() as ends:
+        for place, scene in scenes.items():
+            ends.enter_context(scene.server)
+            ends.enter_context(scene.board).confirm(scene.first)
+            scene.misbehave(changed(set_head("X-Pad", "a" * 400), send=drip(place, 1, 2)))
+            scene.board.assign(scene.wanted)
+        time.sleep(590)
+        for place, scene in scenes.items():
+            assert "took too long" not in scene.board.said()
+            scene.board.await_said("model: the download took too long")
+            scene.board.assert_runs(scene.board.report("Confirmed"), scene.wanted)
+            assert (scene.server.asked("blobs")[-1].first > 0) == (place is in_body)
