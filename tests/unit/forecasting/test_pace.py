@@ -17,7 +17,7 @@ def make_artifact(size: int, manifest: int = 1_300) -> Artifact:
 
 
 def test_the_sector_is_the_firmwares() -> None:
-    header = (FIRMWARE / "hal" / "include" / "edgefleet" / "hal.h").read_text()
+    header = (FIRMWARE / "hal" / "include" / "edgefleet" / "hal_flash.h").read_text()
     found = re.search(r"#define EF_FLASH_SECTOR (\w+)", header)
     assert found
     assert int(found[1].removesuffix("u"), 0) == SECTOR_BYTES
