@@ -93,8 +93,9 @@ static void read_floor(ef_agent *agent) {
 static void read_records(ef_agent *agent) {
     size_t length = 0;
     ef_journal *journal = &agent->journal;
+    ef_workspace workspace = ef_scratch_take(agent);
     if (!ef_journal_get_some(journal, EF_RECORD_COMMAND, &agent->command, sizeof agent->command, &length) ||
-        !ef_command_makes_sense(&agent->command, length)) {
+        !ef_command_makes_sense(&agent->command, length, &workspace)) {
         memset(&agent->command, 0, sizeof agent->command);
     }
     if (!ef_journal_get(journal, EF_RECORD_OUTCOME, &agent->outcome, sizeof agent->outcome) ||

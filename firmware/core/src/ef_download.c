@@ -57,14 +57,18 @@ static bool holds_wanted(const ef_agent *agent, unsigned index) {
     return memcmp(agent->slots[index].manifest_digest, agent->command.manifest_digest, EF_SHA256_BYTES) == 0;
 }
 
-static ef_event refuse(ef_agent *agent, ef_reason reason, const ef_fault *fault) {
-    char note[EF_NOTE_MAX];
+static void say_fault(char note[EF_NOTE_MAX], ef_reason reason, const ef_fault *fault) {
     ef_writer writer;
-    ef_writer_begin(&writer, note, sizeof note);
+    ef_writer_begin(&writer, note, EF_NOTE_MAX);
     ef_put_text(&writer, "manifest: ");
     ef_put_text(&writer, ef_reason_names[reason]);
     ef_put_text(&writer, fault->path[0] != '\0' ? " at " : "");
     ef_put_text(&writer, fault->path);
+}
+
+static ef_event refuse(ef_agent *agent, ef_reason reason, const ef_fault *fault) {
+    char note[EF_NOTE_MAX];
+    say_fault(note, reason, fault);
     ef_report_end(agent, EF_PHASE_REJECTED, reason, note);
     return EF_EVENT_REFUSED;
 }
@@ -221,7 +225,13 @@ ef_event ef_step_judge(ef_agent *agent) {
     ef_fetch_stop(&update->fetch);
     ef_reason reason = update->kind->judge(agent, EF_SLOT_NONE, &update->slot, &fault);
     if (reason != EF_REASON_OK && reason != EF_REASON_FLASH_ERROR) {
-        return refuse(agent, reason, &fault);
+        /* A copy that was spoiled on its way is a failed download; one that is as bad each time is what there is. */
+        if (is_of_the_device(reason) || update->failures >= QUIET_FAILURES) {
+            return refuse(agent, reason, &fault);
+        }
+        char note[EF_NOTE_MAX];
+        say_fault(note, reason, &fault);
+        return ef_update_fail_attempt(agent, reason, note);
     }
     /* First the record, then the bytes: a slot that is being overwritten must not count as a model. */
     if (reason == EF_REASON_FLASH_ERROR || !ef_slot_set(agent, update->target, EF_SLOT_EMPTY) ||

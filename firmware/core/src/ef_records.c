@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "edgefleet/contract.h"
 #include "edgefleet/pattern.h"
 
 static const size_t shortest_command = offsetof(ef_command_record, settings) + offsetof(ef_settings, sources);
@@ -85,28 +86,75 @@ void ef_command_fill(ef_command_record *record, const ef_command *command) {
     }
 }
 
-static bool sources_make_sense(const ef_settings *settings) {
-    size_t at = 0;
-    unsigned count = 0;
-    if (settings->sources_length > sizeof settings->sources) {
-        return false;
-    }
-    for (; at < settings->sources_length; count++) {
-        if (!is_text_of(EF_PATTERN_DNS_LABEL, settings->sources + at, settings->sources_length - at)) {
-            return false;
-        }
-        at += strlen(settings->sources + at) + 1;
-    }
-    return count <= EF_SOURCES_MAX;
+static bool has_settings(const ef_settings *settings) {
+    return settings->threshold[0] != '\0' || settings->hysteresis_windows > 0 || settings->sample_period_ms > 0 ||
+           settings->telemetry_period_ms > 0 || settings->role != 0 || settings->has_sources;
 }
 
-bool ef_command_makes_sense(const ef_command_record *record, size_t length) {
+static void put_setting(ef_writer *writer, const char *name, uint32_t value) {
+    if (value > 0) {
+        ef_json_put_integer(writer, name, value);
+    }
+}
+
+void ef_settings_put(const ef_settings *settings, ef_writer *writer) {
+    static const char *const roles[] = {NULL, "level1", "level2"};
+    if (!has_settings(settings)) {
+        return;
+    }
+    ef_json_open(writer, "settings", '{');
+    if (settings->threshold[0] != '\0') {
+        ef_json_put_raw(writer, "anomalyThreshold", settings->threshold);
+    }
+    put_setting(writer, "hysteresisWindows", settings->hysteresis_windows);
+    put_setting(writer, "samplePeriodMs", settings->sample_period_ms);
+    put_setting(writer, "telemetryPeriodMs", settings->telemetry_period_ms);
+    if (settings->role != 0) {
+        ef_json_put_text(writer, "role", roles[settings->role]);
+    }
+    if (settings->has_sources) {
+        ef_json_open(writer, "sources", '[');
+        for (size_t at = 0; at < settings->sources_length; at += strlen(settings->sources + at) + 1) {
+            ef_json_put_text(writer, NULL, settings->sources + at);
+        }
+        ef_json_close(writer, ']');
+    }
+    ef_json_close(writer, '}');
+}
+
+/* Whether its texts end where they should, so that it can be written. */
+static bool is_whole(const ef_command_record *record, size_t length) {
     const ef_settings *settings = &record->settings;
-    return length >= shortest_command && sources_make_sense(settings) &&
-           length == ef_command_length(record) && record->generation >= 0 &&
-           record->manifest_bytes <= EF_ENVELOPE_MAX && ends_in_nul(record->commission, sizeof record->commission) &&
+    uint16_t names = settings->sources_length;
+    return length >= shortest_command && names <= sizeof settings->sources && length == ef_command_length(record) &&
+           (names == 0 || (settings->has_sources && settings->sources[names - 1] == '\0')) &&
+           ends_in_nul(record->commission, sizeof record->commission) &&
            ends_in_nul(settings->threshold, sizeof settings->threshold) &&
-           strspn(settings->threshold, "0123456789+-.eE") == strlen(settings->threshold) && settings->role <= EF_ROLE_LEVEL2;
+           strspn(settings->threshold, "0123456789+-.eE") == strlen(settings->threshold) &&
+           settings->role <= EF_ROLE_LEVEL2;
+}
+
+bool ef_command_makes_sense(const ef_command_record *record, size_t length, const ef_workspace *workspace) {
+    char *text = (char *)workspace->payload;
+    ef_writer writer;
+    ef_json json;
+    ef_fault fault = {EF_REASON_OK, ""};
+    if (!is_whole(record, length) || record->manifest_bytes > EF_ENVELOPE_MAX) {
+        return false;
+    }
+    ef_writer_begin(&writer, text, workspace->payload_capacity);
+    ef_json_open(&writer, NULL, '{');
+    ef_json_put_integer(&writer, "schema", EF_SCHEMA_VERSION);
+    ef_json_put_text(&writer, "deviceID", "this-device");
+    ef_json_put_integer(&writer, "generation", record->generation);
+    ef_settings_put(&record->settings, &writer);
+    ef_json_put_integer(&writer, "jitterSeconds", record->jitter_seconds);
+    if (record->commission[0] != '\0') {
+        ef_json_put_text(&writer, "commission", record->commission);
+    }
+    ef_json_close(&writer, '}');
+    return !writer.full && ef_contract_read(&ef_document_assignment, workspace->payload, writer.length,
+                                            workspace->tokens, workspace->capacity, &json, &fault) == EF_REASON_OK;
 }
 
 bool ef_slot_makes_sense(const ef_slot *slot, uint32_t slot_bytes) {

@@ -6,6 +6,7 @@
 #include "ef_baseline.h"
 #include "ef_journal.h"
 #include "ef_layout.h"
+#include "ef_writer.h"
 
 /* Numbers are in flash: never reuse one. */
 enum {
@@ -120,8 +121,12 @@ size_t ef_command_length(const ef_command_record *command);
 /* Fills a record from an accepted command. */
 void ef_command_fill(ef_command_record *record, const ef_command *command);
 
-/* Whether what a record says makes sense; flash may hold anything. */
-bool ef_command_makes_sense(const ef_command_record *record, size_t length);
+/* Writes the member `settings`, unless all are absent. They have to make sense. */
+void ef_settings_put(const ef_settings *settings, ef_writer *writer);
+
+/* Whether what a record says makes sense; flash may hold anything. A command must be one that the contract allows to be
+ * signed: it is written down as an assignment, in the workspace, and read again. */
+bool ef_command_makes_sense(const ef_command_record *record, size_t length, const ef_workspace *workspace);
 bool ef_slot_makes_sense(const ef_slot *slot, uint32_t slot_bytes);
 bool ef_outcome_makes_sense(const ef_outcome *outcome);
 bool ef_enrolment_makes_sense(const ef_enrolment *enrolment);

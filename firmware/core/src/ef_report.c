@@ -102,42 +102,6 @@ static void put_models(const ef_agent *agent, ef_writer *writer) {
     }
 }
 
-static void put_setting(ef_writer *writer, const char *name, uint32_t value) {
-    if (value > 0) {
-        ef_json_put_integer(writer, name, value);
-    }
-}
-
-static bool has_settings(const ef_settings *settings) {
-    return settings->threshold[0] != '\0' || settings->hysteresis_windows > 0 || settings->sample_period_ms > 0 ||
-           settings->telemetry_period_ms > 0 || settings->role != 0 || settings->has_sources;
-}
-
-static void put_settings(const ef_settings *settings, ef_writer *writer) {
-    static const char *const roles[] = {NULL, "level1", "level2"};
-    if (!has_settings(settings)) {
-        return;
-    }
-    ef_json_open(writer, "settings", '{');
-    if (settings->threshold[0] != '\0') {
-        ef_json_put_raw(writer, "anomalyThreshold", settings->threshold);
-    }
-    put_setting(writer, "hysteresisWindows", settings->hysteresis_windows);
-    put_setting(writer, "samplePeriodMs", settings->sample_period_ms);
-    put_setting(writer, "telemetryPeriodMs", settings->telemetry_period_ms);
-    if (settings->role != 0) {
-        ef_json_put_text(writer, "role", roles[settings->role]);
-    }
-    if (settings->has_sources) {
-        ef_json_open(writer, "sources", '[');
-        for (size_t at = 0; at < settings->sources_length; at += strlen(settings->sources + at) + 1) {
-            ef_json_put_text(writer, NULL, settings->sources + at);
-        }
-        ef_json_close(writer, ']');
-    }
-    ef_json_close(writer, '}');
-}
-
 static void put_capabilities(const ef_agent_config *config, bool with_ops, ef_writer *writer) {
     ef_json_open(writer, "capabilities", '{');
     ef_json_put_integer(writer, "ramBytes", config->ram_bytes);
@@ -223,7 +187,7 @@ static size_t write_report(const ef_agent *agent, bool with_ops, char *text, siz
         ef_json_put_integer(&writer, "attempts", outcome->attempts);
     }
     put_models(agent, &writer);
-    put_settings(&agent->command.settings, &writer);
+    ef_settings_put(&agent->command.settings, &writer);
     put_capabilities(agent->config, with_ops, &writer);
     put_run(agent, &writer);
     put_baseline(agent, &writer);

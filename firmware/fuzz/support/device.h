@@ -11,7 +11,6 @@ typedef struct {
     ef_agent *agent; /* NULL: it would not start */
     uint32_t fails_after; /* of the next boot: so many changes of flash work (fuzz_board) */
     bool tampered;   /* flash was changed from outside: what was remembered may be forgotten */
-    bool forged;     /* records with good checksums say anything: what is said may be out of range, but it is JSON */
     /* Only ever rise, unless flash was tampered with. */
     int64_t generation;
     int64_t floor;

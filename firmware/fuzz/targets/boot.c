@@ -44,7 +44,6 @@ static void put_record(fuzz_device *device, fuzz_input *input) {
     if (!ef_journal_open(&journal, &device->board->hal, EF_JOURNAL_AT)) {
         return;
     }
-    device->forged = true;
     memset(record, 0, sizeof record);
     /* What is there, with some bytes changed, or something new. */
     (void)ef_journal_get_some(&journal, key, record, sizeof record, &there);

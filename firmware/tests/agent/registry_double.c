@@ -68,7 +68,7 @@ static void say_head(registry_double *registry, size_t whole, size_t from) {
     say_text(registry, "\r\n");
 }
 
-static void attack(const registry_double *registry, const char *path, uint8_t *content, size_t whole) {
+static void attack(registry_double *registry, const char *path, uint8_t *content, size_t whole) {
     if (registry->swapped != NULL && strstr(path, registry->swapped) != NULL) {
         size_t length = 0;
         uint8_t *other = file_read(registry->root, registry->with, &length);
@@ -78,6 +78,8 @@ static void attack(const registry_double *registry, const char *path, uint8_t *c
     }
     if (registry->tampered != NULL && strstr(path, registry->tampered) != NULL && registry->tampered_at < whole) {
         content[registry->tampered_at] ^= registry->mask;
+        registry->tampered = registry->tampered_times == 1 ? NULL : registry->tampered;
+        registry->tampered_times -= registry->tampered_times > 1 ? 1 : 0;
     }
 }
 

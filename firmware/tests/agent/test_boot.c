@@ -128,6 +128,43 @@ static void test_a_rotten_bit_in_the_journal_does_not_lower_the_floor(const test
     end(&b);
 }
 
+/* A record with a good checksum that says what nobody could have signed counts as none. */
+static void test_a_command_that_nobody_could_sign_is_none(const test_setting *setting) {
+    static const struct {
+        const char *threshold;
+        uint32_t sample_period_ms;
+        uint32_t jitter_seconds;
+        const char *commission;
+        const char *names; /* two of five characters with their NULs */
+        bool good;
+    } records[] = {
+        {"0.25", 10, 0, "", "aa-aa\0bb-bb", true},  {"+++", 10, 0, "", "aa-aa\0bb-bb", false},
+        {"7", 10, 0, "", "aa-aa\0bb-bb", false},    {"0.25", 3600001, 0, "", "aa-aa\0bb-bb", false},
+        {"", 0, 86401, "", "aa-aa\0bb-bb", false},  {"", 0, 86400, "\x80", "aa-aa\0bb-bb", false},
+        {"", 0, 0, "again", "aa-aa\0bb\"bb", false}, {"", 0, 0, "again", "aa-aa\0bb-bb", true},
+    };
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        bench b;
+        begin(&b, setting, one_model);
+        ef_command_record command = b.agent->command;
+        ef_settings *settings = &command.settings;
+        memset(settings, 0, sizeof *settings);
+        (void)snprintf(settings->threshold, sizeof settings->threshold, "%s", records[i].threshold);
+        settings->sample_period_ms = records[i].sample_period_ms;
+        settings->has_sources = 1;
+        settings->sources_length = 12;
+        memcpy(settings->sources, records[i].names, 12);
+        command.jitter_seconds = records[i].jitter_seconds;
+        memset(command.commission, 0, sizeof command.commission);
+        (void)snprintf(command.commission, sizeof command.commission, "%s", records[i].commission);
+        CHECK(ef_journal_put(&b.agent->journal, EF_RECORD_COMMAND, &command, ef_command_length(&command)));
+        boot(&b);
+        CHECK_SAID(&b, "observedGeneration", records[i].good ? "30064771073" : "0");
+        CHECK_SAID(&b, "active.version", "1.0.0");
+        end(&b);
+    }
+}
+
 static void test_the_only_model_is_fetched_again_when_it_rots(const test_setting *setting) {
     bench b;
     begin(&b, setting, one_model);
@@ -358,6 +395,7 @@ const named_test boot_tests[] = {
     {"a-fallback-obeys-the-security-floor", test_a_fallback_obeys_the_security_floor},
     {"a-rotten-bit-in-the-journal-does-not-lower-the-floor",
      test_a_rotten_bit_in_the_journal_does_not_lower_the_floor},
+    {"a-command-that-nobody-could-sign-is-none", test_a_command_that_nobody_could_sign_is_none},
     {"worn-out-flash-does-not-name-a-model-that-does-not-run",
      test_worn_out_flash_does_not_name_a_model_that_does_not_run},
     {"the-only-model-is-fetched-again-when-it-rots", test_the_only_model_is_fetched_again_when_it_rots},

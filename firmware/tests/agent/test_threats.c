@@ -77,9 +77,26 @@ static void test_tampered_manifest(const test_setting *setting) {
         CHECK_SAID(&b, "active.version", "1.0.0");
         CHECK(bench_runs_what_it_says(&b));
     }
-    CHECK(b.registry.requests == 2 + 1290); /* and no model was asked for */
+    CHECK(b.registry.requests == 2 + 4 * 1290); /* it was spoiled each time, and no model was asked for */
     free(before);
     end(&b);
+}
+
+/* What a proxy spoils once does not cost the device its generation. */
+static void test_manifest_spoiled_once(const test_setting *setting) {
+    for (unsigned times = 1; times <= 4; times++) {
+        bench b;
+        begin(&b, setting);
+        b.registry.tampered = "manifests";
+        b.registry.tampered_at = 700;
+        b.registry.mask = 1;
+        b.registry.tampered_times = times;
+        obey(&b, "second");
+        CHECK_TEXT(b.phases, times < 4 ? "Downloading Verifying Testing Confirmed" : "Downloading Rejected");
+        CHECK_SAID(&b, "active.version", times < 4 ? "2.0.0" : "1.0.0");
+        CHECK(bench_runs_what_it_says(&b) && b.broken == 0);
+        bench_free(&b);
+    }
 }
 
 static void test_tampered_model(const test_setting *setting) {
@@ -465,6 +482,7 @@ static void test_clock_skew(const test_setting *setting) {
 
 const named_test threat_tests[] = {
     {"tampered-manifest", test_tampered_manifest},
+    {"manifest-spoiled-once", test_manifest_spoiled_once},
     {"tampered-model", test_tampered_model},
     {"rollback", test_rollback},
     {"rollback-after-a-power-cut", test_rollback_after_a_power_cut},

@@ -93,7 +93,7 @@ def test_bytes_that_stay_wrong_end_the_update(make_scene: Callable[[], Scene]) -
 
 
 @pytest.mark.parametrize("name", ["changed", "garbage"])
-def test_a_manifest_that_is_not_the_one_commanded(name: str, make_scene: Callable[[], Scene]) -> None:
+def test_a_manifest_that_stays_another_than_the_one_commanded(name: str, make_scene: Callable[[], Scene]) -> None:
     scene = make_scene()
     # As long as it should be, or it would not be read at all.
     changes: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -103,14 +103,25 @@ def test_a_manifest_that_is_not_the_one_commanded(name: str, make_scene: Callabl
     change, reason = changes[name]
     with scene.server as server, scene.board as board:
         board.confirm(scene.first)
-        server.misbehave("manifests", [changed(lambda draft: setattr(draft, "body", change(draft.whole)))])
+        spoil = changed(lambda draft: setattr(draft, "body", change(draft.whole)))
+        server.misbehave("manifests", [spoil] * (1 + len(PAUSES)))
         board.assign(scene.wanted)
         report = board.report("Rejected")
         assert report.reason == reason
+        assert len(server.asked("manifests")) == 2 + len(PAUSES)
         board.assert_runs(report, scene.first)
         assert len(server.asked("blobs")) == 1  # nothing was fetched for it, and no slot was touched
         assert board.slot("b", len(scene.wanted.content)) == b"\xff" * len(scene.wanted.content)
         board.assert_runs(board.confirm(scene.wanted), scene.wanted)
+
+
+def test_a_manifest_that_is_spoiled_once(make_scene: Callable[[], Scene]) -> None:
+    scene = make_scene()
+    with scene.server as server, scene.board as board:
+        board.confirm(scene.first)
+        server.misbehave("manifests", [changed(lambda draft: setattr(draft, "body", bytes(len(draft.whole))))])
+        board.assert_runs(board.confirm(scene.wanted), scene.wanted)
+        assert len(server.asked("manifests")) == 3
 
 
 def payload_of(envelope: bytes) -> bytes:

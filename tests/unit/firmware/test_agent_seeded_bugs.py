@@ -36,6 +36,27 @@ BUGS = (
         "journal->next = end;",
         "journal-survives-a-power-cut-at-every-byte",
     ),
+    Bug(
+        "a-record-that-nobody-could-sign",
+        "ef_records.c",
+        "    return !writer.full && ef_contract_read(",
+        "    return true || ef_contract_read(",
+        "a-command-that-nobody-could-sign-is-none",
+    ),
+    Bug(
+        "one-spoiled-manifest-is-a-refusal",
+        "ef_download.c",
+        "if (is_of_the_device(reason) || update->failures >= QUIET_FAILURES) {",
+        "if (reason != EF_REASON_OK) {",
+        "manifest-spoiled-once",
+    ),
+    Bug(
+        "a-manifest-that-stays-wrong-is-fetched-for-ever",
+        "ef_download.c",
+        "            return refuse(agent, reason, &fault);\n        }\n        char note",
+        "            update->failures = 0;\n        }\n        char note",
+        "manifest-spoiled-once",
+    ),
     Bug("any-crc", "ef_journal.c", "return crc == header->crc;", "return true;", "journal-steps-over-a-rotten-record"),
     Bug(
         "active-before-valid",
