@@ -33,7 +33,7 @@ PACKAGES: Final = (
 
 GROUPS: Final = {
     "Update: agent, journal, downloads, slots, trial, reports": (
-        "agent update trial download fetch fill model http journal records slots report state scratch writer keys topic"
+        "agent update trial download fetch fill model http journal records slots report state scratch writer keys topic unwrap"
     ),
     "Contract: JSON, its tables, signatures, verdicts": (
         "json json_value contract rules pattern base64 dsse verify semver edgefleet_contract"
@@ -194,6 +194,7 @@ def memory_table(builds: Sequence[Build]) -> str:
     names = {
         "provision": "Provisioning (`ef_provision_size`), until the device is activated",
         "sense": "Sensing (`ef_sense_size`), where the device senses",
+        "sense_work": "Its work memory (`EF_FEATURES_WORK`), which the agents of a thread share",
     }
     for name, text in names.items():
         if all(name in build.measured for build in builds):
@@ -224,7 +225,7 @@ DEPLOYMENTS: Final = {
 
 def wear_table(measured: Mapping[str, int]) -> str:
     """Return the table of what deployments write."""
-    regions = ("journal", "inbox", "manifests", "models")
+    regions = ("journal", "inbox", "payload", "manifests", "models")
     rows: list[list[str | int]] = []
     for name, text in DEPLOYMENTS.items():
         counts = [
@@ -245,7 +246,7 @@ def lifetimes(measured: Mapping[str, int]) -> str:
         return int(2 * ENDURANCE * room / measured[f"{name}.journal.bytes"]) // 1000 * 1000
 
     rows: list[list[str | int]] = [
-        ["inbox: erased for each download", ENDURANCE, "updates"],
+        ["inbox: erased for each download; payload: for each other manifest that is read", ENDURANCE, "updates"],
         ["model and manifest of a slot: erased for each second update", 2 * ENDURANCE, "updates"],
         ["journal, by updates", journal("update"), "updates"],
         ["journal, by switches back", journal("back"), "switches"],

@@ -37,7 +37,7 @@ static bool config_makes_sense(const ef_agent_config *config) {
            matches(EF_PATTERN_SEMVER, config->firmware_version) && config->slot_bytes > 0 &&
            config->slot_bytes % EF_FLASH_SECTOR == 0 && config->slot_bytes <= INT32_MAX / 4 &&
            config->arena_bytes <= INT32_MAX && config->release_count <= EF_KEYS_MAX &&
-           config->assignment_count <= EF_KEYS_MAX && config->scratch != NULL;
+           config->assignment_count <= EF_KEYS_MAX && config->scratch != NULL && (config->sense_memory == NULL || config->sense_work != NULL);
 }
 
 /* Made once, when the board is new. */
@@ -232,7 +232,7 @@ void ef_agent_disconnected(ef_agent *agent) {
 /* Seen first, obeyed then: a command is not forgotten when it makes the device restart. */
 static void obey(ef_agent *agent, const ef_command *command) {
     ef_fault none = {EF_REASON_OK, ""};
-    ef_command_record *record = &agent->config->scratch->step.command;
+    ef_command_record *record = &agent->config->scratch->command;
     ef_command_fill(record, command);
     if (!ef_journal_put(&agent->journal, EF_RECORD_COMMAND, record, ef_command_length(record))) {
         ef_report_refusal(agent, "command", EF_REASON_FLASH_ERROR, &none);
@@ -270,7 +270,7 @@ static void hear_command(ef_agent *agent, const uint8_t *bytes, size_t length) {
 static void hear_keys(ef_agent *agent, const uint8_t *bytes, size_t length) {
     ef_fault fault = {EF_REASON_OK, ""};
     ef_workspace workspace = ef_scratch_take(agent);
-    ef_key_bundle *bundle = &agent->config->scratch->step.keys;
+    ef_key_bundle *bundle = &agent->config->scratch->keys;
     ef_keyring trusted = {agent->keys.release_keys, agent->keys.release_count};
     ef_reason reason = ef_verify_key_bundle(bytes, length, &trusted, &agent->keys.seen, &workspace, bundle, &fault);
     if (reason == EF_REASON_UNCHANGED) {

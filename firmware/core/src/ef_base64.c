@@ -53,3 +53,22 @@ bool ef_base64_decode(ef_text text, uint8_t *out, size_t capacity, size_t *lengt
     /* One character of a group carries no byte: it cannot stand alone. */
     return characters % 4 != 1 && ends_well(text, c, pending_bits, pending);
 }
+
+size_t ef_base64_read(ef_text *text, uint8_t *out, size_t capacity) {
+    uint32_t pending = 0;
+    unsigned pending_bits = 0;
+    size_t length = 0;
+    while (length < capacity) {
+        int32_t value = sextet(ef_text_next(text));
+        if (value < 0) {
+            break;
+        }
+        pending = (pending << 6) | (uint32_t)value;
+        pending_bits += 6;
+        if (pending_bits >= 8) {
+            pending_bits -= 8;
+            out[length++] = (uint8_t)(pending >> pending_bits);
+        }
+    }
+    return length;
+}

@@ -165,7 +165,7 @@ ef_event ef_update_poll_fetch(ef_agent *agent, const char *what) {
     ef_writer writer;
     ef_fetch *fetch = &agent->update.fetch;
     ef_scratch *scratch = agent->config->scratch;
-    ef_fetch_result result = ef_fetch_poll(fetch, scratch->step.bytes, sizeof scratch->step.bytes);
+    ef_fetch_result result = ef_fetch_poll(fetch, scratch->bytes, sizeof scratch->bytes);
     if (result == EF_FETCH_WAITING || result == EF_FETCH_MOVING) {
         return result == EF_FETCH_WAITING ? EF_EVENT_STAY : EF_EVENT_MORE;
     }
@@ -204,7 +204,7 @@ ef_event ef_step_manifest(ef_agent *agent) {
 
 static bool copy_manifest(ef_agent *agent, unsigned slot, uint32_t length) {
     const ef_hal *hal = agent->hal;
-    uint8_t *bytes = agent->config->scratch->step.bytes;
+    uint8_t *bytes = agent->config->scratch->bytes;
     uint32_t to = ef_manifest_at(slot);
     for (uint32_t done = 0; done < length;) {
         uint32_t step = length - done < EF_FLASH_SECTOR ? length - done : EF_FLASH_SECTOR;

@@ -5,63 +5,100 @@
 
 #include "edgefleet/base64.h"
 
+/* Bytes decoded at a time. */
+enum { CHUNK_BYTES = 96 };
+
 /* The SubjectPublicKeyInfo of a P-256 key is this prefix and the point (RFC 5480). */
 static const uint8_t spki_prefix[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
                                       0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
 
+/* The first thing that goes wrong is the end of it. */
 typedef struct {
-    const void *bytes;
-    size_t length;
-} piece;
+    psa_hash_operation_t operation;
+    psa_status_t status;
+} hash;
 
-static bool hash_pieces(const piece *pieces, size_t count, uint8_t digest[EF_SHA256_BYTES]) {
-    psa_hash_operation_t operation = PSA_HASH_OPERATION_INIT;
+static hash begin_hash(void) {
+    hash h = {PSA_HASH_OPERATION_INIT, PSA_SUCCESS};
+    h.status = psa_hash_setup(&h.operation, PSA_ALG_SHA_256);
+    return h;
+}
+
+static void add(hash *h, const void *bytes, size_t length) {
+    if (h->status == PSA_SUCCESS) {
+        h->status = psa_hash_update(&h->operation, bytes, length);
+    }
+}
+
+static void add_base64(hash *h, ef_text text) {
+    uint8_t bytes[CHUNK_BYTES];
     size_t length = 0;
-    psa_status_t status = psa_hash_setup(&operation, PSA_ALG_SHA_256);
-    for (size_t i = 0; i < count && status == PSA_SUCCESS; i++) {
-        status = psa_hash_update(&operation, pieces[i].bytes, pieces[i].length);
+    while (h->status == PSA_SUCCESS && (length = ef_base64_read(&text, bytes, sizeof bytes)) > 0) {
+        add(h, bytes, length);
     }
-    if (status == PSA_SUCCESS) {
-        status = psa_hash_finish(&operation, digest, EF_SHA256_BYTES, &length);
+}
+
+static bool end_hash(hash *h, uint8_t digest[EF_SHA256_BYTES]) {
+    size_t length = 0;
+    if (h->status == PSA_SUCCESS) {
+        h->status = psa_hash_finish(&h->operation, digest, EF_SHA256_BYTES, &length);
     }
-    if (status != PSA_SUCCESS) {
-        (void)psa_hash_abort(&operation);
+    if (h->status != PSA_SUCCESS) {
+        (void)psa_hash_abort(&h->operation);
     }
-    return status == PSA_SUCCESS && length == EF_SHA256_BYTES;
+    return h->status == PSA_SUCCESS && length == EF_SHA256_BYTES;
 }
 
 bool ef_sha256(const uint8_t *bytes, size_t length, uint8_t digest[EF_SHA256_BYTES]) {
-    piece whole = {bytes, length};
-    return hash_pieces(&whole, 1, digest);
+    hash h = begin_hash();
+    add(&h, bytes, length);
+    return end_hash(&h, digest);
 }
 
-/* Writes a decimal at the end of the buffer and returns where it begins. */
-static piece decimal(size_t value, char buffer[20]) {
-    size_t at = 20;
+bool ef_wrapped_measure(ef_text text, ef_wrapped *payload) {
+    payload->text = text;
+    if (!ef_base64_decode(text, NULL, 0, &payload->length)) {
+        return false;
+    }
+    hash h = begin_hash();
+    add_base64(&h, text);
+    return end_hash(&h, payload->sha256);
+}
+
+static void add_decimal(hash *h, size_t value) {
+    char buffer[20];
+    size_t at = sizeof buffer;
     do {
         buffer[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    piece digits = {buffer + at, 20 - at};
-    return digits;
+    add(h, buffer + at, sizeof buffer - at);
+}
+
+/* DSSE, protocol.md: "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body. This is all but the body. */
+static hash begin_encoding(const char *payload_type, size_t length) {
+    size_t type_length = strlen(payload_type);
+    hash h = begin_hash();
+    add(&h, "DSSEv1 ", 7);
+    add_decimal(&h, type_length);
+    add(&h, " ", 1);
+    add(&h, payload_type, type_length);
+    add(&h, " ", 1);
+    add_decimal(&h, length);
+    add(&h, " ", 1);
+    return h;
 }
 
 bool ef_dsse_digest(const char *payload_type, const uint8_t *payload, size_t length, uint8_t digest[EF_SHA256_BYTES]) {
-    char type_digits[20];
-    char payload_digits[20];
-    size_t type_length = strlen(payload_type);
-    const piece space = {" ", 1};
-    /* DSSE, protocol.md: "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body; streamed, so no buffer holds it all. */
-    const piece pieces[] = {{"DSSEv1", 6},
-                            space,
-                            decimal(type_length, type_digits),
-                            space,
-                            {payload_type, type_length},
-                            space,
-                            decimal(length, payload_digits),
-                            space,
-                            {payload, length}};
-    return hash_pieces(pieces, sizeof pieces / sizeof pieces[0], digest);
+    hash h = begin_encoding(payload_type, length);
+    add(&h, payload, length);
+    return end_hash(&h, digest);
+}
+
+static bool digest_wrapped(const char *payload_type, const ef_wrapped *payload, uint8_t digest[EF_SHA256_BYTES]) {
+    hash h = begin_encoding(payload_type, payload->length);
+    add_base64(&h, payload->text);
+    return end_hash(&h, digest);
 }
 
 static bool import_key(const uint8_t point[EF_POINT_BYTES], psa_key_id_t *id) {
@@ -77,12 +114,14 @@ bool ef_key_load(ef_key *key, const uint8_t point[EF_POINT_BYTES]) {
     static const char digits[] = "0123456789abcdef";
     psa_key_id_t id = 0;
     uint8_t digest[EF_SHA256_BYTES];
-    const piece spki[] = {{spki_prefix, sizeof spki_prefix}, {point, EF_POINT_BYTES}};
     if (!import_key(point, &id)) {
         return false;
     }
     (void)psa_destroy_key(id);
-    if (!hash_pieces(spki, 2, digest)) {
+    hash h = begin_hash();
+    add(&h, spki_prefix, sizeof spki_prefix);
+    add(&h, point, EF_POINT_BYTES);
+    if (!end_hash(&h, digest)) {
         return false;
     }
     for (size_t i = 0; i < EF_KEY_ID_CHARS / 2; i++) {
@@ -140,19 +179,19 @@ static ef_reason check_signatures(const ef_json *json, uint16_t envelope, const 
 }
 
 ef_reason ef_dsse_open(const ef_json *json, uint16_t envelope, const ef_payload *kind, const ef_keyring *trusted,
-                       uint8_t *payload, size_t capacity, size_t *length, ef_fault *fault) {
+                       size_t most, ef_wrapped *payload, ef_fault *fault) {
     uint8_t digest[EF_SHA256_BYTES];
     if (!ef_json_text_is(json, ef_json_member(json, envelope, "payloadType"), kind->type)) {
         return ef_fault_at(fault, EF_REASON_BAD_ENVELOPE, ".payloadType");
     }
-    size_t limit = capacity < kind->max_bytes ? capacity : kind->max_bytes;
-    ef_text text = ef_json_text(json, ef_json_member(json, envelope, "payload"));
-    if (!ef_base64_decode(text, payload, limit, length)) {
-        /* The shape has shown that it is base64; so it is too long. */
+    size_t limit = most < kind->max_bytes ? most : kind->max_bytes;
+    ef_reason reason = EF_REASON_BAD_SIGNATURE;
+    /* The shape has shown that it is base64. */
+    bool measured = ef_wrapped_measure(ef_json_text(json, ef_json_member(json, envelope, "payload")), payload);
+    if (payload->length > limit) {
         return ef_fault_at(fault, EF_REASON_TOO_LARGE, ".payload");
     }
-    ef_reason reason = EF_REASON_BAD_SIGNATURE;
-    if (ef_dsse_digest(kind->type, payload, *length, digest)) {
+    if (measured && digest_wrapped(kind->type, payload, digest)) {
         reason = check_signatures(json, envelope, trusted, digest);
     }
     return reason == EF_REASON_OK ? reason : ef_fault_at(fault, reason, ".signatures");

@@ -122,21 +122,22 @@ static float get_number(const ef_tensor *tensor, const uint8_t *at) {
 bool ef_judge_score(const ef_judge *judge, const ef_agent *agent, const float *features, const float *means,
                     float *score) {
     const ef_hal *hal = agent->hal;
-    uint8_t *input = agent->config->scratch->step.bytes;
     size_t step = size_of(judge->input.dtype);
-    size_t length = judge->input.count * step;
-    size_t got = 0;
+    size_t bytes = 0;
+    uint8_t *input = hal->inference.input(hal->context, &bytes);
+    if (input == NULL || bytes != judge->input.count * step) {
+        return false;
+    }
     const float *from = means != NULL ? means : judge->schema->nominals;
     for (size_t i = 0; i < judge->input.count; i++) {
         put_number(&judge->input, (features[i] - from[i]) / judge->schema->scales[i], input + i * step);
     }
     hal->watchdog.arm(hal->context, INFERENCE_LIMIT_MS);
-    bool good = hal->inference.run(hal->context, input, length, input + length,
-                                   sizeof agent->config->scratch->step.bytes - length, &got);
+    const uint8_t *output = hal->inference.invoke(hal->context, &bytes);
     hal->watchdog.disarm(hal->context);
-    if (!good || got < size_of(judge->output.dtype)) {
+    if (output == NULL || bytes < size_of(judge->output.dtype)) {
         return false;
     }
-    *score = get_number(&judge->output, input + length);
+    *score = get_number(&judge->output, output);
     return isfinite(*score);
 }

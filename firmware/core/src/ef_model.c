@@ -7,7 +7,7 @@
 #include "ef_slots.h"
 #include "ef_update.h"
 
-enum { CHUNK_CHARS = 64, CHUNK_BYTES = 48 };
+enum { CHUNK_BYTES = 48 };
 
 static uint32_t area(const ef_agent *agent, unsigned slot) {
     return ef_model_at(slot, agent->config->slot_bytes);
@@ -64,16 +64,9 @@ typedef struct {
 } expectation;
 
 static uint8_t next_byte(expectation *expected) {
-    char chars[CHUNK_CHARS];
-    size_t count = 0;
     if (expected->at == expected->end) {
-        for (; count < CHUNK_CHARS && expected->text.at != expected->text.end; count++) {
-            chars[count] = (char)ef_text_next(&expected->text);
-        }
-        ef_text chunk = {(const uint8_t *)chars, (const uint8_t *)chars + count};
         expected->at = 0;
-        expected->end = 0;
-        (void)ef_base64_decode(chunk, expected->bytes, sizeof expected->bytes, &expected->end);
+        expected->end = ef_base64_read(&expected->text, expected->bytes, sizeof expected->bytes);
     }
     /* The contract has shown that the text is base64, and its length was compared: there is a byte. */
     return expected->at < expected->end ? expected->bytes[expected->at++] : 0;
@@ -131,24 +124,22 @@ static ef_event fail_difference(ef_agent *agent, int32_t difference) {
 static ef_event run_vector(ef_agent *agent, uint16_t vector) {
     ef_update *update = &agent->update;
     const ef_hal *hal = agent->hal;
-    ef_scratch *scratch = agent->config->scratch;
     const ef_json *json = &update->manifest.document;
+    ef_text given = ef_json_text(json, ef_json_member(json, vector, "input"));
     ef_text wanted = ef_json_text(json, ef_json_member(json, vector, "output"));
-    size_t input = 0;
+    size_t length = 0;
     size_t expected = 0;
     size_t got = 0;
-    if (!ef_base64_decode(ef_json_text(json, ef_json_member(json, vector, "input")), scratch->step.bytes,
-                          sizeof scratch->step.bytes, &input) ||
-        !ef_base64_decode(wanted, NULL, 0, &expected)) {
+    uint8_t *input = hal->inference.input(hal->context, &got);
+    if (!ef_base64_decode(given, NULL, 0, &length) || !ef_base64_decode(wanted, NULL, 0, &expected)) {
         return fail_vector(agent, "it cannot be read");
     }
-    if (input != update->info.input_bytes || expected != update->info.output_bytes) {
+    if (input == NULL || length != got || expected != update->info.output_bytes) {
         return fail_vector(agent, "the model's input or output has another size");
     }
-    uint8_t *answer = scratch->step.bytes + input;
-    if (!hal->inference.run(hal->context, scratch->step.bytes, input, answer, sizeof scratch->step.bytes - input,
-                            &got) ||
-        got != expected) {
+    (void)ef_base64_decode(given, input, got, &length);
+    const uint8_t *answer = hal->inference.invoke(hal->context, &got);
+    if (answer == NULL || got != expected) {
         return fail_vector(agent, "the model does not answer");
     }
     int32_t difference = largest_difference(json, wanted, answer, got);

@@ -235,7 +235,7 @@ static bool subscribe(const ef_agent *agent) {
 }
 
 void ef_report_poll(ef_agent *agent) {
-    char *text = (char *)agent->config->scratch->step.bytes;
+    char *text = (char *)agent->config->scratch->bytes;
     if (!agent->connected) {
         return;
     }

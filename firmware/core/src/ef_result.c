@@ -14,7 +14,7 @@ float ef_setting_threshold(const ef_settings *settings) {
 
 static void begin_document(const char *device_id, ef_writer *writer, const ef_agent *agent) {
     ef_scratch *scratch = agent->config->scratch;
-    ef_writer_begin(writer, (char *)scratch->step.bytes, sizeof scratch->step.bytes);
+    ef_writer_begin(writer, (char *)scratch->bytes, sizeof scratch->bytes);
     ef_json_open(writer, NULL, '{');
     ef_json_put_integer(writer, "schema", EF_SCHEMA_VERSION);
     ef_json_put_text(writer, "deviceID", device_id);

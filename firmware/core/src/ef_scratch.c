@@ -6,7 +6,7 @@ size_t ef_scratch_size(void) {
 
 ef_workspace ef_scratch_take(ef_agent *agent) {
     ef_scratch *scratch = agent->config->scratch;
-    ef_workspace workspace = {scratch->tokens, EF_JSON_TOKENS_MAX, scratch->payload, sizeof scratch->payload};
+    ef_workspace workspace = {scratch->tokens, EF_JSON_TOKENS_MAX, scratch->bundle, sizeof scratch->bundle};
     scratch->owner = NULL;
     return workspace;
 }

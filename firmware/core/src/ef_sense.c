@@ -85,7 +85,7 @@ static void commission(ef_sense *sense, ef_agent *agent) {
     if (sense->commissioning.windows < EF_BASELINE_WINDOWS) {
         return;
     }
-    ef_baseline *baseline = &agent->config->scratch->step.baseline;
+    ef_baseline *baseline = &agent->config->scratch->baseline;
     ef_commissioning_end(&sense->commissioning, wanted, baseline);
     ef_commissioning_begin(&sense->commissioning);
     /* Used once it is stored: what is reported is there after a restart. */
@@ -131,10 +131,8 @@ static void take_window(ef_sense *sense, ef_agent *agent) {
     const ef_hal_sensors *sensors = &agent->hal->sensors;
     ef_sensor_scales scales = {sensors->ampere_per_lsb, sensors->metre_per_second2_per_lsb, sensors->pascal_per_lsb};
     float celsius = 0.0f;
-    (void)ef_scratch_take(agent);
     if (!sensors->temperature(agent->hal->context, &celsius) ||
-        !ef_features(sense->window.frames, celsius, &scales, agent->config->scratch->samples,
-                     sense->sample.features)) {
+        !ef_features(sense->window.frames, celsius, &scales, agent->config->sense_work, sense->sample.features)) {
         complain(sense, agent, "a window has no features: no temperature, or a scale of the sensors is no number");
         return;
     }

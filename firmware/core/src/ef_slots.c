@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "edgefleet/base64.h"
 #include "ef_scratch.h"
+#include "ef_unwrap.h"
 
 bool ef_slot_store(ef_agent *agent, unsigned index, const ef_slot *slot) {
     if (!ef_journal_put(&agent->journal, EF_RECORD_SLOTS + index, slot, sizeof *slot)) {
@@ -53,10 +53,9 @@ static const uint8_t *map_manifest(const ef_agent *agent, const ef_slot *slot, u
 }
 
 /* The digest alone: a key that was retired since must not stop a model that runs. */
-static bool manifest_holds(ef_agent *agent, unsigned index, size_t *length) {
+static bool manifest_holds(ef_agent *agent, unsigned index, ef_wrapped *payload) {
     ef_json json;
     ef_fault fault = {EF_REASON_OK, ""};
-    uint8_t digest[EF_SHA256_BYTES];
     const ef_slot *slot = &agent->slots[index];
     ef_workspace workspace = ef_scratch_take(agent);
     const uint8_t *bytes = map_manifest(agent, slot, index);
@@ -64,20 +63,21 @@ static bool manifest_holds(ef_agent *agent, unsigned index, size_t *length) {
                                           workspace.tokens, workspace.capacity, &json, &fault) != EF_REASON_OK) {
         return false;
     }
-    ef_text payload = ef_json_text(&json, ef_json_member(&json, 0, "payload"));
-    return ef_base64_decode(payload, workspace.payload, workspace.payload_capacity, length) &&
-           ef_sha256(workspace.payload, *length, digest) && memcmp(digest, slot->manifest_digest, sizeof digest) == 0;
+    return ef_wrapped_measure(ef_json_text(&json, ef_json_member(&json, 0, "payload")), payload) &&
+           payload->length <= EF_MANIFEST_MAX &&
+           memcmp(payload->sha256, slot->manifest_digest, EF_SHA256_BYTES) == 0;
 }
 
 bool ef_slot_open_manifest(ef_agent *agent, unsigned index, ef_json *json) {
-    size_t length = 0;
+    ef_wrapped payload;
     ef_fault fault = {EF_REASON_OK, ""};
-    if (!manifest_holds(agent, index, &length)) {
+    if (!manifest_holds(agent, index, &payload)) {
         return false;
     }
-    ef_workspace workspace = ef_scratch_take(agent); /* the payload lies there */
-    return ef_contract_read(&ef_document_manifest, workspace.payload, length, workspace.tokens,
-                            workspace.capacity, json, &fault) == EF_REASON_OK;
+    ef_workspace workspace = ef_scratch_take(agent);
+    const uint8_t *document = ef_unwrap(agent, &payload);
+    return document != NULL && ef_contract_read(&ef_document_manifest, document, payload.length, workspace.tokens,
+                                                workspace.capacity, json, &fault) == EF_REASON_OK;
 }
 
 ef_reason ef_slot_read_manifest(ef_agent *agent, const ef_slot *slot, unsigned index, ef_manifest *manifest,
@@ -97,6 +97,8 @@ ef_reason ef_slot_read_manifest(ef_agent *agent, const ef_slot *slot, unsigned i
         .ops_count = config->ops_count,
         .schemas = ef_feature_schemas,
         .schemas_count = EF_FEATURE_SCHEMAS_COUNT,
+        .unwrap = ef_unwrap,
+        .place = agent,
     };
     memcpy(context.digest, slot->manifest_digest, EF_SHA256_BYTES);
     *fault = (ef_fault){EF_REASON_OK, ""};
@@ -125,9 +127,9 @@ bool ef_slot_load(ef_agent *agent, const ef_slot *slot, unsigned index, ef_infer
 /* Everything that must hold before a slot runs again. */
 static ef_reason run_slot(ef_agent *agent, unsigned index) {
     ef_inference_info info;
-    size_t length = 0;
+    ef_wrapped payload;
     if (agent->slots[index].state != EF_SLOT_VALID || !ef_slot_model_holds(agent, index) ||
-        !manifest_holds(agent, index, &length)) {
+        !manifest_holds(agent, index, &payload)) {
         return EF_REASON_DIGEST_MISMATCH;
     }
     if (!ef_slot_load(agent, &agent->slots[index], index, &info)) {

@@ -32,16 +32,15 @@ static bool read_reference(const ef_json *json, ef_command *command) {
 /* Opens the envelope at `token`, then reads its payload into the same tokens. */
 static ef_reason read_payload(ef_json *json, uint16_t token, const ef_payload *kind, const ef_keyring *trusted,
                               const ef_workspace *workspace, ef_seen *seen, ef_fault *fault) {
+    ef_wrapped payload;
     size_t length = 0;
-    ef_reason reason = ef_dsse_open(json, token, kind, trusted, workspace->payload, workspace->payload_capacity,
-                                    &length, fault);
+    ef_reason reason = ef_dsse_open(json, token, kind, trusted, workspace->payload_capacity, &payload, fault);
     if (reason != EF_REASON_OK) {
         return reason;
     }
-    seen->has_digest = ef_sha256(workspace->payload, length, seen->digest);
-    if (!seen->has_digest) {
-        return ef_fault_at(fault, EF_REASON_BAD_SIGNATURE, ".signatures");
-    }
+    seen->has_digest = true;
+    memcpy(seen->digest, payload.sha256, EF_SHA256_BYTES);
+    (void)ef_base64_decode(payload.text, workspace->payload, workspace->payload_capacity, &length);
     ef_path_append(fault, ".payload");
     return ef_contract_read(kind->document, workspace->payload, length, workspace->tokens, workspace->capacity, json,
                             fault);
@@ -178,28 +177,46 @@ static ef_reason check_fit(const ef_json *json, const ef_manifest_context *conte
     return reason == EF_REASON_OK ? check_features(json, context, fault) : reason;
 }
 
-/* Reads an envelope that is a document of its own, and its payload. */
-static ef_reason read_signed(const uint8_t *bytes, size_t length, const ef_payload *kind, const ef_keyring *trusted,
-                             const ef_workspace *workspace, ef_json *json, ef_seen *seen, ef_fault *fault) {
-    ef_reason reason = ef_contract_read(&ef_document_envelope, bytes, length, workspace->tokens,
-                                        workspace->capacity, json, fault);
+static const uint8_t *put_into_workspace(const ef_workspace *workspace, const ef_wrapped *payload) {
+    size_t length = 0;
+    return ef_base64_decode(payload->text, workspace->payload, workspace->payload_capacity, &length)
+               ? workspace->payload
+               : NULL;
+}
+
+/* Reads a manifest's envelope, and the payload that was assigned. */
+static ef_reason read_manifest(const uint8_t *bytes, size_t length, const ef_manifest_context *context,
+                               const ef_workspace *workspace, ef_json *json, ef_fault *fault) {
+    ef_wrapped payload;
+    const ef_payload *kind = &ef_payloads[EF_PAYLOAD_MANIFEST];
+    ef_reason reason = ef_contract_read(&ef_document_envelope, bytes, length, workspace->tokens, workspace->capacity,
+                                        json, fault);
     if (reason != EF_REASON_OK) {
         return reason;
     }
-    return read_payload(json, 0, kind, trusted, workspace, seen, fault);
+    size_t most = context->unwrap != NULL ? kind->max_bytes : workspace->payload_capacity;
+    reason = ef_dsse_open(json, 0, kind, &context->release_keys, most, &payload, fault);
+    if (reason != EF_REASON_OK) {
+        return reason;
+    }
+    ef_path_append(fault, ".payload");
+    if (memcmp(payload.sha256, context->digest, EF_SHA256_BYTES) != 0) {
+        /* Not what was assigned, whatever it says. */
+        return ef_fault_at(fault, EF_REASON_MANIFEST_MISMATCH, "");
+    }
+    const uint8_t *document = context->unwrap != NULL ? context->unwrap(context->place, &payload)
+                                                      : put_into_workspace(workspace, &payload);
+    if (document == NULL) {
+        return ef_fault_at(fault, EF_REASON_FLASH_ERROR, "");
+    }
+    return ef_contract_read(kind->document, document, payload.length, workspace->tokens, workspace->capacity, json,
+                            fault);
 }
 
 ef_reason ef_verify_manifest(const uint8_t *bytes, size_t length, const ef_manifest_context *context,
                              const ef_workspace *workspace, ef_manifest *manifest, ef_fault *fault) {
     ef_json *json = &manifest->document;
-    ef_seen seen = {0, false, {0}};
-    ef_reason reason = read_signed(bytes, length, &ef_payloads[EF_PAYLOAD_MANIFEST], &context->release_keys, workspace,
-                                   json, &seen, fault);
-    if (seen.has_digest && memcmp(seen.digest, context->digest, EF_SHA256_BYTES) != 0) {
-        /* Not what was assigned, whatever it says. */
-        strcpy(fault->path, "payload");
-        return ef_fault_at(fault, EF_REASON_MANIFEST_MISMATCH, "");
-    }
+    ef_reason reason = read_manifest(bytes, length, context, workspace, json, fault);
     if (reason == EF_REASON_OK) {
         reason = check_fit(json, context, fault);
     }
@@ -267,8 +284,12 @@ ef_reason ef_verify_key_bundle(const uint8_t *bytes, size_t length, const ef_key
                                const ef_seen *seen, const ef_workspace *workspace, ef_key_bundle *bundle,
                                ef_fault *fault) {
     ef_json json;
-    ef_reason reason = read_signed(bytes, length, &ef_payloads[EF_PAYLOAD_KEY_BUNDLE], release_keys, workspace, &json,
-                                   &bundle->seen, fault);
+    ef_reason reason = ef_contract_read(&ef_document_envelope, bytes, length, workspace->tokens, workspace->capacity,
+                                        &json, fault);
+    if (reason == EF_REASON_OK) {
+        reason = read_payload(&json, 0, &ef_payloads[EF_PAYLOAD_KEY_BUNDLE], release_keys, workspace, &bundle->seen,
+                              fault);
+    }
     if (reason != EF_REASON_OK) {
         return reason;
     }

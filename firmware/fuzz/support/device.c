@@ -14,6 +14,7 @@ static fuzz_device device;
 static void *memory;
 static ef_scratch *scratch;
 static ef_sense *sense;
+static float sense_work[EF_FEATURES_WORK];
 
 /* What is said is what the contract allows. */
 static void hear(void *context, const char *topic, const uint8_t *bytes, size_t length) {
@@ -54,6 +55,7 @@ fuzz_device *device_new(void) {
         .assignment_count = 1,
         .scratch = scratch,
         .sense_memory = sense,
+        .sense_work = sense_work,
     };
     /* What another device of the thread left there. */
     memset(scratch, 0xA5, ef_scratch_size());

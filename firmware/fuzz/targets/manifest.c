@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edgefleet/base64.h"
 #include "edgefleet/verify.h"
 #include "envelope.h"
 #include "input.h"
@@ -28,13 +29,16 @@ static ef_reason verify(const uint8_t *bytes, size_t length, const ef_manifest_c
 static void digest_of_payload(const uint8_t *bytes, size_t length, uint8_t digest[EF_SHA256_BYTES]) {
     ef_json json;
     ef_fault fault = {EF_REASON_OK, ""};
+    ef_wrapped wrapped;
     size_t decoded = 0;
     memset(digest, 0, EF_SHA256_BYTES);
     if (ef_contract_read(&ef_documents[EF_DOCUMENT_ENVELOPE], bytes, length, tokens, EF_JSON_TOKENS_MAX, &json,
                          &fault) == EF_REASON_OK &&
-        ef_dsse_open(&json, 0, &ef_payloads[EF_PAYLOAD_MANIFEST], &(ef_keyring){trusted_key(), 1}, payload,
-                     sizeof payload, &decoded, &fault) == EF_REASON_OK) {
-        PROMISE(ef_sha256(payload, decoded, digest));
+        ef_dsse_open(&json, 0, &ef_payloads[EF_PAYLOAD_MANIFEST], &(ef_keyring){trusted_key(), 1},
+                     sizeof payload, &wrapped, &fault) == EF_REASON_OK) {
+        /* What was measured in pieces is what comes out at once. */
+        PROMISE(ef_base64_decode(wrapped.text, payload, sizeof payload, &decoded) && decoded == wrapped.length);
+        PROMISE(ef_sha256(payload, decoded, digest) && memcmp(digest, wrapped.sha256, EF_SHA256_BYTES) == 0);
         PROMISE(signature_was_good(EF_PAYLOAD_MANIFEST, payload, decoded));
     }
 }

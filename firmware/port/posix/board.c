@@ -92,9 +92,12 @@ static bool load_model(void *context, const uint8_t *model, size_t length, uint3
     return inference_load(&((px_board *)context)->inference, model, length, arena_bytes, info);
 }
 
-static bool run_model(void *context, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
-                      size_t *got) {
-    return inference_run(&((px_board *)context)->inference, input, length, output, capacity, got);
+static uint8_t *model_input(void *context, size_t *bytes) {
+    return inference_input(&((px_board *)context)->inference, bytes);
+}
+
+static const uint8_t *invoke_model(void *context, size_t *bytes) {
+    return inference_invoke(&((px_board *)context)->inference, bytes);
 }
 
 static void unload_model(void *context) {
@@ -153,7 +156,7 @@ void board_wire(px_board *board, const px_options *options, px_identity *identit
         .flash = {read_flash, program_flash, erase_flash, map_flash},
         .stream = {open_stream, read_stream, write_stream, close_stream, {NULL, NULL}},
         .mqtt = {subscribe, publish, unsubscribe},
-        .inference = {load_model, run_model, unload_model},
+        .inference = {load_model, model_input, invoke_model, unload_model},
         .sensors = {MOTOR_AMPERE_PER_LSB, MOTOR_METRE_PER_SECOND2_PER_LSB, MOTOR_PASCAL_PER_LSB, start_sensors,
                     stop_sensors, read_sensors, read_temperature},
         .actuator = {set_valve},

@@ -1,6 +1,7 @@
 #include "inference.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ void inference_close(px_inference *inference) {
         close(inference->socket);
         inference->socket = -1;
     }
+    tensors_free(&inference->tensors);
 }
 
 /* An answer, or the end of this board. */
@@ -37,6 +39,7 @@ bool inference_load(px_inference *inference, const uint8_t *model, size_t length
     size_t got = 0;
     runtime_piece pieces[] = {{head, sizeof head}, {model, length}};
     memset(info, 0, sizeof *info);
+    inference->info = *info;
     runtime_put_u32(head, arena_bytes);
     if (ask(inference, RUNTIME_LOAD, pieces, 2, out, sizeof out, &got) == RUNTIME_REFUSED) {
         runtime_copy_text(info->error, sizeof info->error, out, got < sizeof out ? got : sizeof out);
@@ -49,31 +52,46 @@ bool inference_load(px_inference *inference, const uint8_t *model, size_t length
     info->arena_used = runtime_get_u32(out);
     info->input_bytes = runtime_get_u32(out + 4);
     info->output_bytes = runtime_get_u32(out + 8);
+    if (tensors_reserve(&inference->tensors, info->input_bytes, info->output_bytes) == NULL) {
+        (void)snprintf(info->error, sizeof info->error, "its input and output are larger than this board");
+        say(LEVEL_WARNING, "inference: %s", info->error);
+        return false;
+    }
+    inference->info = *info;
     return true;
 }
 
-bool inference_run(px_inference *inference, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
-                   size_t *got) {
+uint8_t *inference_input(px_inference *inference, size_t *bytes) {
+    *bytes = inference->info.input_bytes;
+    return *bytes > 0 ? inference->tensors.bytes : NULL;
+}
+
+const uint8_t *inference_invoke(px_inference *inference, size_t *bytes) {
     char text[EF_INFERENCE_ERROR_MAX];
     size_t answered = 0;
-    runtime_piece piece = {input, length};
-    runtime_result result = ask(inference, RUNTIME_RUN, &piece, 1, output, capacity, &answered);
-    *got = 0;
-    if (result == RUNTIME_REFUSED) {
+    size_t capacity = inference->info.output_bytes;
+    runtime_piece piece = {inference->tensors.bytes, inference->info.input_bytes};
+    if (piece.length == 0) {
+        return NULL;
+    }
+    uint8_t *output = inference->tensors.bytes + piece.length;
+    *bytes = 0;
+    if (ask(inference, RUNTIME_RUN, &piece, 1, output, capacity, &answered) == RUNTIME_REFUSED) {
         runtime_copy_text(text, sizeof text, output, answered < capacity ? answered : capacity);
         say(LEVEL_WARNING, "inference: %s", text);
-        return false;
+        return NULL;
     }
     if (answered > capacity) {
-        say(LEVEL_WARNING, "inference: an output of %zu bytes, there is room for %zu", answered, capacity);
-        return false;
+        say(LEVEL_WARNING, "inference: an output of %zu bytes, %zu were announced", answered, capacity);
+        return NULL;
     }
-    *got = answered;
-    return true;
+    *bytes = answered;
+    return output;
 }
 
 void inference_unload(px_inference *inference) {
     size_t length;
+    inference->info = (ef_inference_info){0};
     ask(inference, RUNTIME_UNLOAD, NULL, 0, NULL, 0, &length);
 }
 

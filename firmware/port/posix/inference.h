@@ -6,9 +6,12 @@
 
 #include "edgefleet/hal.h"
 #include "options.h"
+#include "tensors.h"
 
 typedef struct {
     int socket;
+    px_tensors tensors;
+    ef_inference_info info; /* of the loaded model; all zero: there is none */
 } px_inference;
 
 /* Connects to the fork server, or starts the command. Waits some seconds for a server that is only starting.
@@ -21,8 +24,8 @@ void inference_close(px_inference *inference);
 /* The HAL's calls; each blocks for at most ten seconds, then panics. */
 bool inference_load(px_inference *inference, const uint8_t *model, size_t length, uint32_t arena_bytes,
                     ef_inference_info *info);
-bool inference_run(px_inference *inference, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
-                   size_t *got);
+uint8_t *inference_input(px_inference *inference, size_t *bytes);
+const uint8_t *inference_invoke(px_inference *inference, size_t *bytes);
 void inference_unload(px_inference *inference);
 
 /* Panics if the runtime has ended; called when its socket can be read while nothing was asked. */

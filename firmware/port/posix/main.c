@@ -104,7 +104,8 @@ static int live(px_board *board, const px_options *options, const px_identity *i
     config.scratch = malloc(ef_scratch_size());
     config.provision = is_asked ? malloc(ef_provision_size()) : NULL;
     config.sense_memory = malloc(ef_sense_size());
-    bool good = memory != NULL && config.scratch != NULL && config.sense_memory != NULL;
+    config.sense_work = malloc(EF_FEATURES_WORK * sizeof *config.sense_work);
+    bool good = memory != NULL && config.scratch != NULL && config.sense_memory != NULL && config.sense_work != NULL;
     ef_agent *agent = good ? ef_agent_start(memory, size, &config, &board->hal) : NULL;
     if (agent == NULL) {
         panic("the agent does not start");
@@ -119,6 +120,7 @@ static int live(px_board *board, const px_options *options, const px_identity *i
     free(config.scratch);
     free(config.provision);
     free(config.sense_memory);
+    free(config.sense_work);
     return status;
 }
 

@@ -3,14 +3,14 @@ MACHINE := $(patsubst %.c,$(BUILD)/%.o,$(wildcard port/posix/machine/*.c))
 PORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard port/posix/*.c)) $(MACHINE)
 # A swarm shares what is not of one board; it has an MQTT client of its own.
 SWARM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard port/posix/swarm/*.c port/posix/mqtt/*.c)) \
-  $(patsubst %,$(BUILD)/port/posix/%.o,arguments files identity log runtime stream)
+  $(patsubst %,$(BUILD)/port/posix/%.o,arguments files identity log runtime stream tensors)
 FLASH_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/flash_check flash log)
 MQTT_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/mqtt_check check/mqtt_connections mqtt/packet mqtt/client)
 SWARM_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/swarm_check swarm/turnstile swarm/memory_flash log)
 WATCHDOG_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/watchdog_check watchdog log)
 SENSORS_CHECK := $(MACHINE) $(patsubst %,$(BUILD)/port/posix/%.o,check/sensors_check log)
 MOTOR_FRAMES := $(MACHINE) $(patsubst %,$(BUILD)/port/posix/%.o,check/motor_frames log)
-MODELS_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/models_check swarm/models runtime log)
+MODELS_CHECK := $(patsubst %,$(BUILD)/port/posix/%.o,check/models_check swarm/models tensors runtime log)
 CHECKS := $(MODELS_CHECK) $(FLASH_CHECK) $(MQTT_CHECK) $(SWARM_CHECK) $(WATCHDOG_CHECK) $(SENSORS_CHECK) $(MOTOR_FRAMES)
 
 .PHONY: device swarm flash-check mqtt-check swarm-check watchdog-check sensors-check models-check motor-frames

@@ -114,9 +114,12 @@ static bool inference_load(void *context, const uint8_t *model, size_t length, u
     return runtime_load(&((board *)context)->runtime, model, length, info);
 }
 
-static bool inference_run(void *context, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
-                          size_t *got) {
-    return runtime_run(&((board *)context)->runtime, input, length, output, capacity, got);
+static uint8_t *inference_input(void *context, size_t *bytes) {
+    return runtime_input(&((board *)context)->runtime, bytes);
+}
+
+static const uint8_t *inference_invoke(void *context, size_t *bytes) {
+    return runtime_invoke(&((board *)context)->runtime, bytes);
 }
 
 static void inference_unload(void *context) {
@@ -139,7 +142,7 @@ static const ef_hal hal = {
     .flash = {flash_read, flash_program, flash_erase, flash_map},
     .stream = {stream_open, stream_read, stream_write, stream_close, {"registry.test", NULL}},
     .mqtt = {mqtt_subscribe, mqtt_publish, mqtt_unsubscribe},
-    .inference = {inference_load, inference_run, inference_unload},
+    .inference = {inference_load, inference_input, inference_invoke, inference_unload},
 };
 
 static int hex_value(char c) {

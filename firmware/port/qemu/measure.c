@@ -12,7 +12,7 @@ typedef struct {
 } region;
 
 static const region regions[] = {
-    {".journal", 0, 2}, {".manifests", 2, 10}, {".inbox", 10, 14}, {".models", 16, NOR_SECTORS_MAX}};
+    {".journal", 0, 2}, {".manifests", 2, 10}, {".inbox", 10, 14}, {".payload", 14, 16}, {".models", 16, NOR_SECTORS_MAX}};
 
 /* What a device does in its life, and what it did before; each begins with a new journal. */
 typedef struct {
@@ -54,6 +54,7 @@ void measure_memory(board *b) {
     measure("scratch", "", "", (uint32_t)ef_scratch_size());
     measure("provision", "", "", (uint32_t)ef_provision_size());
     measure("sense", "", "", (uint32_t)ef_sense_size());
+    measure("sense_work", "", "", (uint32_t)(EF_FEATURES_WORK * sizeof(float)));
 }
 
 /* Restarts, each of which appends a record, until the journal moves to its other sector: what that takes. */

@@ -50,8 +50,12 @@ static bool hal_load(void *context, const uint8_t *model, size_t length, uint32_
     return runtime_load(&((bench *)context)->runtime, model, length, info);
 }
 
-static bool hal_run(void *context, const uint8_t *input, size_t length, uint8_t *output, size_t capacity, size_t *got) {
-    return runtime_run(&((bench *)context)->runtime, input, length, output, capacity, got);
+static uint8_t *hal_input(void *context, size_t *bytes) {
+    return runtime_input(&((bench *)context)->runtime, bytes);
+}
+
+static const uint8_t *hal_invoke(void *context, size_t *bytes) {
+    return runtime_invoke(&((bench *)context)->runtime, bytes);
 }
 
 static void hal_unload(void *context) {
@@ -192,7 +196,7 @@ static void connect_hal(bench *b) {
     b->hal.flash = (ef_hal_flash){hal_flash_read, hal_flash_program, hal_flash_erase, hal_flash_map};
     b->hal.stream = (ef_hal_stream){hal_open, hal_read, hal_write, hal_close, {"registry.test", NULL}};
     b->hal.mqtt = (ef_hal_mqtt){hal_subscribe, hal_publish, hal_unsubscribe};
-    b->hal.inference = (ef_hal_inference){hal_load, hal_run, hal_unload};
+    b->hal.inference = (ef_hal_inference){hal_load, hal_input, hal_invoke, hal_unload};
 }
 
 void bench_make(bench *b, const char *updates, FILE *documents) {

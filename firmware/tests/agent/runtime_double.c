@@ -40,10 +40,16 @@ bool runtime_load(runtime_double *runtime, const uint8_t *model, size_t length, 
     return true;
 }
 
-bool runtime_run(runtime_double *runtime, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
-                 size_t *got) {
-    if (runtime->model == NULL || length != input_bytes(runtime->model) || capacity < RUNTIME_OUTPUT_BYTES) {
-        return false;
+uint8_t *runtime_input(runtime_double *runtime, size_t *bytes) {
+    *bytes = runtime->model != NULL ? input_bytes(runtime->model) : 0;
+    return runtime->model != NULL ? runtime->input : NULL;
+}
+
+const uint8_t *runtime_invoke(runtime_double *runtime, size_t *bytes) {
+    const uint8_t *input = runtime->input;
+    uint8_t *output = runtime->output;
+    if (runtime->model == NULL) {
+        return NULL;
     }
     if (runtime->model[BEHAVIOUR_AT] == CRASHES_WHEN_RUN) {
         runtime->crash(runtime->context);
@@ -51,17 +57,18 @@ bool runtime_run(runtime_double *runtime, const uint8_t *input, size_t length, u
     if (runtime->model[BEHAVIOUR_AT] == HANGS_WHEN_RUN) {
         runtime->hang(runtime->context);
     }
+    *bytes = RUNTIME_OUTPUT_BYTES;
     if (runtime->model[BEHAVIOUR_AT] == WATCHES) {
         output[0] = input[runtime->model[WATCHED_AT]];
         output[1] = 0;
-        *got = RUNTIME_OUTPUT_BYTES;
-        return true;
+        return output;
     }
     for (size_t i = 0; i < RUNTIME_OUTPUT_BYTES; i++) {
         output[i] = (uint8_t)(input[2 * i] + input[2 * i + 1] + runtime->model[BIAS_AT]);
     }
-    *got = RUNTIME_OUTPUT_BYTES;
-    return true;
+    /* As an arena may be used: an input does not outlast the run. */
+    memset(runtime->input, 0xA5, sizeof runtime->input);
+    return output;
 }
 
 void runtime_unload(runtime_double *runtime) {

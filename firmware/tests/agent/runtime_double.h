@@ -10,6 +10,8 @@ enum { RUNTIME_INPUT_BYTES = 4, RUNTIME_OUTPUT_BYTES = 2, RUNTIME_ARENA_USED = 1
 typedef struct {
     const uint8_t *model; /* NULL: none is loaded */
     size_t length;
+    uint8_t input[256];
+    uint8_t output[RUNTIME_OUTPUT_BYTES];
     unsigned refusals; /* so many loads are refused, whatever the model */
     void (*crash)(void *context); /* does not return */
     void (*hang)(void *context);  /* likewise */
@@ -17,8 +19,8 @@ typedef struct {
 } runtime_double;
 
 bool runtime_load(runtime_double *runtime, const uint8_t *model, size_t length, ef_inference_info *info);
-bool runtime_run(runtime_double *runtime, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
-                 size_t *got);
+uint8_t *runtime_input(runtime_double *runtime, size_t *bytes);
+const uint8_t *runtime_invoke(runtime_double *runtime, size_t *bytes);
 void runtime_unload(runtime_double *runtime);
 
 #endif

@@ -61,10 +61,10 @@ static bool set_valve(void *context, bool open) {
     return !s->valve_sticks;
 }
 
-static bool run(void *context, const uint8_t *input, size_t length, uint8_t *output, size_t capacity, size_t *got) {
+static const uint8_t *invoke(void *context, size_t *bytes) {
     sense_bench *s = context;
     s->inferences_unwatched += s->b.watchdog_ms == 0 && !is_tested(s); /* golden vectors are the trial's matter */
-    return s->base.inference.run(context, input, length, output, capacity, got);
+    return s->base.inference.invoke(context, bytes);
 }
 
 /* Telemetry topics are this file's, all others the bench's. */
@@ -149,14 +149,15 @@ void sense_make(sense_bench *s, const test_setting *setting) {
     machine_make(&s->machine, 3);
     s->base = s->b.hal;
     s->b.config.sense_memory = malloc(ef_sense_size());
-    if (s->b.config.sense_memory == NULL) {
+    s->b.config.sense_work = malloc(EF_FEATURES_WORK * sizeof(float));
+    if (s->b.config.sense_memory == NULL || s->b.config.sense_work == NULL) {
         give_up("no memory", "sense");
     }
     ef_hal *hal = &s->b.hal;
     hal->sensors = (ef_hal_sensors){s->machine.scales.ampere, s->machine.scales.metre_per_second2,
                                     s->machine.scales.pascal, start, stop, read_frames, temperature};
     hal->actuator.set_valve = set_valve;
-    hal->inference.run = run;
+    hal->inference.invoke = invoke;
     hal->mqtt.publish = publish;
     hal->mqtt.subscribe = subscribe;
     hal->mqtt.unsubscribe = unsubscribe;
@@ -168,6 +169,7 @@ void sense_end(sense_bench *s) {
     CHECK(s->reads_while_tested == 0);
     CHECK(s->inferences_unwatched == 0);
     free(s->b.config.sense_memory);
+    free(s->b.config.sense_work);
     bench_free(&s->b);
 }
 

@@ -80,7 +80,7 @@ static void test_a_neighbour_takes_the_scratch_between_two_vectors(const test_se
 static void test_an_agent_is_small(const test_setting *setting) {
     (void)setting;
     CHECK(ef_agent_size() <= 5 * 1024);
-    CHECK(ef_scratch_size() <= 21 * 1024);
+    CHECK(ef_scratch_size() <= 9 * 1024);
 }
 
 const named_test sharing_tests[] = {

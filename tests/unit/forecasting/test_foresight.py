@@ -50,7 +50,7 @@ def test_bytes_flash_and_time_are_those_of_the_artifact() -> None:
     manifest = totals.manifest_bytes // 12
     assert totals.model_bytes == 12 * 5_832
     assert 500 < manifest < 4_096
-    assert (totals.sectors_max, totals.sectors) == (4, 48)
+    assert (totals.sectors_max, totals.sectors) == (5, 60)
     update = (5_832 + manifest) / 1_000 + 2
     assert totals.seconds == pytest.approx(update + 60 + 3 * update, abs=0.5)
 

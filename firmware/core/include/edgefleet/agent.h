@@ -5,6 +5,7 @@
 #ifndef EDGEFLEET_AGENT_H
 #define EDGEFLEET_AGENT_H
 
+#include "edgefleet/features.h"
 #include "edgefleet/hal.h"
 #include "edgefleet/verify.h"
 
@@ -44,6 +45,7 @@ typedef struct {
     ef_scratch *scratch;
     ef_provision *provision; /* NULL where the HAL has no device registry: the device counts as activated */
     ef_sense *sense_memory; /* the agent's own, ef_sense_size() bytes; NULL: this device does not sense */
+    float *sense_work;      /* EF_FEATURES_WORK of them, which the agents of a thread share; for who senses */
 } ef_agent_config;
 
 typedef struct ef_agent ef_agent;

@@ -12,4 +12,8 @@
  * than `capacity` bytes come out. */
 bool ef_base64_decode(ef_text text, uint8_t *out, size_t capacity, size_t *length);
 
+/* Decodes the next `capacity` bytes, which is a multiple of three, or what is left, and moves the cursor behind them;
+ * returns how many came out. Only for text that ef_base64_decode has accepted. */
+size_t ef_base64_read(ef_text *text, uint8_t *out, size_t capacity);
+
 #endif

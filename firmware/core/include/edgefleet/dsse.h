@@ -35,11 +35,21 @@ bool ef_sha256(const uint8_t *bytes, size_t length, uint8_t digest[EF_SHA256_BYT
 /* SHA-256 of the pre-authentication encoding of a payload. */
 bool ef_dsse_digest(const char *payload_type, const uint8_t *payload, size_t length, uint8_t digest[EF_SHA256_BYTES]);
 
-/* Copies the payload of a checked envelope to `payload` if a trusted key signed it.
+/* A payload as its envelope carries it: base64 text, what that decodes to, and SHA-256 of it. */
+typedef struct {
+    ef_text text;
+    size_t length;
+    uint8_t sha256[EF_SHA256_BYTES];
+} ef_wrapped;
+
+/* Measures base64 text, piece by piece; false for other text, or when the crypto provider fails. */
+bool ef_wrapped_measure(ef_text text, ef_wrapped *payload);
+
+/* Finds the payload of a checked envelope, of `most` bytes, if a trusted key signed it; nothing holds all of it.
  *
  * `envelope` is the envelope's token. Returns EF_REASON_BAD_ENVELOPE for a payload of another kind, _TOO_LARGE,
  * _UNKNOWN_KEY or _BAD_SIGNATURE; one good signature of a trusted key is enough. */
 ef_reason ef_dsse_open(const ef_json *json, uint16_t envelope, const ef_payload *kind, const ef_keyring *trusted,
-                       uint8_t *payload, size_t capacity, size_t *length, ef_fault *fault);
+                       size_t most, ef_wrapped *payload, ef_fault *fault);
 
 #endif

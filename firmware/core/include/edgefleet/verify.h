@@ -5,7 +5,8 @@
 #include "edgefleet/dsse.h"
 #include "edgefleet_features.h"
 
-/* Memory for one verification. The payload buffer holds the signed payload, which the outcome borrows. */
+/* Memory for one verification. The payload buffer holds the signed payload, which the outcome borrows; a manifest's is put
+ * elsewhere where the context says so. */
 typedef struct {
     ef_json_token *tokens;
     size_t capacity;
@@ -53,6 +54,10 @@ typedef struct {
     /* What this firmware computes from its sensors; NULL: any, the port feeds the model by other means. */
     const ef_feature_schema *schemas;
     size_t schemas_count;
+    /* Puts an accepted payload, decoded, where it stays readable; NULL for flash that cannot be written. Without such a
+     * place it goes into the workspace. */
+    const uint8_t *(*unwrap)(void *place, const ef_wrapped *payload);
+    void *place;
 } ef_manifest_context;
 
 /* What the device needs of a manifest it accepted; the rest is in `document`, which borrows the workspace. */

@@ -105,22 +105,24 @@ bool load(void *context, const uint8_t *model, size_t length, uint32_t arena_byt
     return true;
 }
 
-bool run(void *context, const uint8_t *input, size_t length, uint8_t *output, size_t capacity, size_t *got) {
+uint8_t *input(void *context, size_t *bytes) {
     (void)context;
-    *got = 0;
+    *bytes = interpreter != nullptr ? interpreter->input(0)->bytes : 0;
+    return interpreter != nullptr ? reinterpret_cast<uint8_t *>(interpreter->input(0)->data.raw) : nullptr;
+}
+
+const uint8_t *invoke(void *context, size_t *bytes) {
+    (void)context;
     said_length = 0;
-    if (interpreter == nullptr || length != interpreter->input(0)->bytes ||
-        capacity < interpreter->output(0)->bytes) {
-        return false;
+    if (interpreter == nullptr) {
+        return nullptr;
     }
-    std::memcpy(interpreter->input(0)->data.raw, input, length);
     if (interpreter->Invoke() != kTfLiteOk) {
         ESP_LOGW(tag, "%s", said_length > 0 ? said : "the model does not run");
-        return false;
+        return nullptr;
     }
-    *got = interpreter->output(0)->bytes;
-    std::memcpy(output, interpreter->output(0)->data.raw, *got);
-    return true;
+    *bytes = interpreter->output(0)->bytes;
+    return reinterpret_cast<const uint8_t *>(interpreter->output(0)->data.raw);
 }
 
 }  // namespace
@@ -142,6 +144,7 @@ const size_t inference_ops_count = kOps;
 
 void inference_wire(ef_hal *hal) {
     hal->inference.load = load;
-    hal->inference.run = run;
+    hal->inference.input = input;
+    hal->inference.invoke = invoke;
     hal->inference.unload = unload;
 }

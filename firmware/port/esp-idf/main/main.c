@@ -82,8 +82,10 @@ static ef_agent *start_agent(void) {
         .scratch = calloc(1, ef_scratch_size()),
         .provision = is_asked ? calloc(1, ef_provision_size()) : NULL,
         .sense_memory = calloc(1, ef_sense_size()),
+        .sense_work = calloc(EF_FEATURES_WORK, sizeof(float)),
     };
-    bool is_enough = config.scratch != NULL && config.sense_memory != NULL && (config.provision != NULL || !is_asked);
+    bool is_enough = config.scratch != NULL && config.sense_memory != NULL && config.sense_work != NULL &&
+                     (config.provision != NULL || !is_asked);
     return is_enough ? ef_agent_start(calloc(1, size), size, &config, &board.hal) : NULL;
 }
 

@@ -39,11 +39,13 @@ static unsigned count_entries(const px_models *models) {
 
 /* The answer to one input, as a number. */
 static int run(px_models *models, const px_loaded *loaded) {
-    uint8_t output[8];
+    const uint8_t *output = NULL;
     size_t got = 0;
-    static const uint8_t input[4] = {10, 246, 30, 200};
-    expect(models_run(models, loaded, input, sizeof input, output, sizeof output, &got) == MODELS_DONE && got == 1,
-           "a loaded model runs");
+    static const uint8_t values[4] = {10, 246, 30, 200};
+    uint8_t *input = models_input(models, loaded, &got);
+    expect(input != NULL && got == sizeof values, "a loaded model has an input");
+    memcpy(input, values, sizeof values);
+    expect(models_invoke(models, loaded, &output, &got) == MODELS_DONE && got == 1, "a loaded model runs");
     return (int8_t)output[0];
 }
 
@@ -65,23 +67,23 @@ static void check_sharing(px_models *models, const model_file *good, px_loaded d
     expect(models_load(models, &devices[2], good->bytes, good->length, 1500, &infos[2]) == MODELS_REFUSED &&
                strstr(infos[2].error, "Requested: ") != NULL && count_entries(models) == 1,
            "a refusal has the runtime's words");
-    uint8_t byte;
+    const uint8_t *output = NULL;
     size_t got = 1;
-    expect(models_run(models, &devices[2], &byte, 1, &byte, 1, &got) == MODELS_REFUSED && got == 0,
+    expect(models_input(models, &devices[2], &got) == NULL &&
+               models_invoke(models, &devices[2], &output, &got) == MODELS_REFUSED && output == NULL,
            "what is not loaded does not run");
 }
 
 static void check_crashes(px_models *models, const model_file *good, const model_file *crashing, px_loaded devices[3]) {
     px_loaded other = {NULL, NULL};
     ef_inference_info info;
-    uint8_t input[4] = {0};
-    uint8_t output[8];
+    const uint8_t *output = NULL;
     size_t got = 0;
     int before = run(models, &devices[0]);
     expect(models_load(models, &other, good->bytes, good->length, ARENA + 1024, &info) == MODELS_DONE, "loads");
     expect(models_load(models, &devices[2], crashing->bytes, crashing->length, ARENA, &info) == MODELS_DONE,
            "a model that crashes when it runs can be loaded");
-    expect(models_run(models, &devices[2], input, sizeof input, output, sizeof output, &got) == MODELS_CRASHED &&
+    expect(models_invoke(models, &devices[2], &output, &got) == MODELS_CRASHED && output == NULL &&
                models->crashes == 1,
            "it crashes for the device that runs it");
     models_unload(models, &devices[2]);

@@ -27,6 +27,7 @@ static void forget_process(px_models *models) {
 
 void models_close(px_models *models) {
     forget_process(models);
+    tensors_free(&models->tensors);
 }
 
 /* A process that ended between two calls was nobody's crash. */
@@ -137,25 +138,30 @@ px_models_result models_load(px_models *models, px_loaded *loaded, const uint8_t
     return MODELS_DONE;
 }
 
-px_models_result models_run(px_models *models, const px_loaded *loaded, const uint8_t *input, size_t length,
-                            uint8_t *output, size_t capacity, size_t *got) {
-    size_t answered = 0;
-    runtime_piece piece = {input, length};
-    *got = 0;
-    if (loaded->model == NULL) {
+uint8_t *models_input(px_models *models, const px_loaded *loaded, size_t *bytes) {
+    *bytes = loaded->model != NULL ? loaded->model->info.input_bytes : 0;
+    return *bytes > 0 ? tensors_reserve(&models->tensors, *bytes, loaded->model->info.output_bytes) : NULL;
+}
+
+px_models_result models_invoke(px_models *models, const px_loaded *loaded, const uint8_t **output, size_t *bytes) {
+    runtime_piece piece = {NULL, 0};
+    *output = NULL;
+    uint8_t *input = models_input(models, loaded, &piece.length);
+    if (input == NULL) {
         return MODELS_REFUSED;
     }
+    piece.bytes = input;
     px_models_result ready = ensure_loaded(models, loaded->model, loaded->bytes);
     if (ready != MODELS_DONE) {
         return ready;
     }
-    runtime_result result =
-        ask(models, RUNTIME_RUN_NUMBERED, loaded->model, &piece, 1, output, capacity, &answered);
-    if (result == RUNTIME_REFUSED || (result == RUNTIME_DONE && answered > capacity)) {
+    size_t capacity = loaded->model->info.output_bytes;
+    runtime_result result = ask(models, RUNTIME_RUN_NUMBERED, loaded->model, &piece, 1, input + piece.length, capacity, bytes);
+    if (result == RUNTIME_REFUSED || (result == RUNTIME_DONE && *bytes > capacity)) {
         say(LEVEL_WARNING, "inference: a run was refused");
         return MODELS_REFUSED;
     }
-    *got = answered;
+    *output = result == RUNTIME_DONE ? input + piece.length : NULL;
     return result == RUNTIME_DONE ? MODELS_DONE : MODELS_CRASHED;
 }
 

@@ -8,6 +8,7 @@
 
 #include "edgefleet/dsse.h"
 #include "edgefleet/hal.h"
+#include "tensors.h"
 
 #define MODELS_MAX 256u
 
@@ -25,6 +26,7 @@ typedef struct {
     const char *command;
     int socket;
     uint64_t crashes;
+    px_tensors tensors;
     px_model models[MODELS_MAX];
 } px_models;
 
@@ -46,8 +48,10 @@ void models_close(px_models *models);
 
 px_models_result models_load(px_models *models, px_loaded *loaded, const uint8_t *bytes, size_t length,
                              uint32_t arena_bytes, ef_inference_info *info);
-px_models_result models_run(px_models *models, const px_loaded *loaded, const uint8_t *input, size_t length,
-                            uint8_t *output, size_t capacity, size_t *got);
+/* Where this device writes its input before it invokes: one place for all devices. NULL for what is not loaded. */
+uint8_t *models_input(px_models *models, const px_loaded *loaded, size_t *bytes);
+/* `output` is NULL unless it is MODELS_DONE. */
+px_models_result models_invoke(px_models *models, const px_loaded *loaded, const uint8_t **output, size_t *bytes);
 /* Never fails: what a crashed runtime held is gone. */
 void models_unload(px_models *models, px_loaded *loaded);
 

@@ -147,15 +147,19 @@ static bool load_model(void *context, const uint8_t *model, size_t length, uint3
     return result == MODELS_DONE;
 }
 
-static bool run_model(void *context, const uint8_t *input, size_t length, uint8_t *output, size_t capacity,
-                      size_t *got) {
+static uint8_t *model_input(void *context, size_t *bytes) {
     px_member *member = context;
-    px_models_result result =
-        models_run(&member->swarm->models, &member->loaded, input, length, output, capacity, got);
+    return models_input(&member->swarm->models, &member->loaded, bytes);
+}
+
+static const uint8_t *invoke_model(void *context, size_t *bytes) {
+    px_member *member = context;
+    const uint8_t *output = NULL;
+    px_models_result result = models_invoke(&member->swarm->models, &member->loaded, &output, bytes);
     if (result == MODELS_CRASHED) {
         leave_call(member, "the model crashed");
     }
-    return result == MODELS_DONE;
+    return output;
 }
 
 static void unload_model(void *context) {
@@ -174,6 +178,6 @@ void member_wire(px_member *member) {
         .flash = {read_flash, program_flash, erase_flash, map_flash},
         .stream = {open_stream, read_stream, write_stream, close_stream, {member->swarm->host, NULL}},
         .mqtt = {subscribe, publish, unsubscribe},
-        .inference = {load_model, run_model, unload_model},
+        .inference = {load_model, model_input, invoke_model, unload_model},
     };
 }

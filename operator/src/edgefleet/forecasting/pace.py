@@ -9,6 +9,8 @@ SECTOR_BYTES: Final = 4096
 """EF_FLASH_SECTOR of the firmware."""
 MANIFEST_COPIES: Final = 2
 """A manifest is fetched into the inbox and copied beside its slot once it is accepted."""
+PAYLOAD_BYTES_MAX: Final = 8192
+"""EF_MANIFEST_MAX of the firmware: what a manifest's envelope carries, decoded into flash where a device reads it."""
 BANDWIDTH: Final = 32_000
 """Bytes a second: TLS on a microcontroller's Wi-Fi, with room to spare."""
 UPDATE_SECONDS: Final = 10.0
@@ -58,10 +60,12 @@ def find_cost(artifact: Artifact, pace: Pace, *, kept: bool) -> Cost:
         pace: of the device.
         kept: the device has it in its other slot, so that it only switches.
     """
-    if kept:
-        return Cost(0, 0, 0, pace.update_seconds)
     size, manifest = artifact.needs.size_bytes, artifact.manifest_bytes
-    sectors = _count_sectors(size) + MANIFEST_COPIES * _count_sectors(manifest)
+    # Base64 is a third longer than what it carries.
+    payload = _count_sectors(min(manifest * 3 // 4, PAYLOAD_BYTES_MAX))
+    if kept:
+        return Cost(0, 0, payload, pace.update_seconds)
+    sectors = _count_sectors(size) + MANIFEST_COPIES * _count_sectors(manifest) + payload
     return Cost(size, manifest, sectors, (size + manifest) / pace.bandwidth + pace.update_seconds)
 
 

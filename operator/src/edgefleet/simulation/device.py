@@ -230,6 +230,7 @@ class Device:
             self._claim = wanted if lie == "FalseConfirmation" else wanted[::-1]
             self._end(Phase.CONFIRMED)
         elif wanted in (self.previous, self.staged):
+            self.wear.read(self.environment.artifacts[wanted])
             self._enter(Phase.VERIFYING)
         else:
             self._enter(Phase.DEFERRED if self.behaviour.defers else Phase.DOWNLOADING)

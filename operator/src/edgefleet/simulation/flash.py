@@ -6,6 +6,7 @@ from typing import Final
 from edgefleet.domain.rollout.facts import Artifact
 
 SECTOR_BYTES: Final = 4096
+_PAYLOAD_MAX: Final = 8192
 _SECTOR_HEADER: Final = 16
 _RECORD_HEADER: Final = 12
 # ef_records.h: a record of each key, with the header that the journal adds. A command without sources has 140 bytes.
@@ -38,8 +39,14 @@ def count_sectors(size: int) -> int:
 
 
 def count_erases(artifact: Artifact) -> int:
-    """Returns the sectors that a download erases: the model's, and the manifest's in the inbox and in its slot."""
-    return count_sectors(artifact.needs.size_bytes) + 2 * count_sectors(artifact.manifest_bytes)
+    """Returns the sectors that a download erases: the model's, the manifest's in the inbox and in its slot, its payload's."""
+    copies = 2 * count_sectors(artifact.manifest_bytes)
+    return count_sectors(artifact.needs.size_bytes) + copies + count_payload_erases(artifact)
+
+
+def count_payload_erases(artifact: Artifact) -> int:
+    """Returns the sectors of a manifest's payload, decoded: erased whenever another manifest is read."""
+    return count_sectors(min(artifact.manifest_bytes * 3 // 4, _PAYLOAD_MAX))
 
 
 def count_bytes(artifact: Artifact) -> int:
@@ -65,6 +72,10 @@ class Wear:
         """Counts a download, or the share of it that was done when it broke off."""
         self.erases += round(count_erases(artifact) * share)
         self.air_bytes += round(count_bytes(artifact) * share)
+
+    def read(self, artifact: Artifact) -> None:
+        """Counts what it takes to read another manifest than the last one."""
+        self.erases += count_payload_erases(artifact)
 
     def record(self, size: int) -> None:
         """Counts journal records; where the sector is full, the live ones move to the other, which is erased first."""
