@@ -33,7 +33,8 @@ PACKAGES: Final = (
 
 GROUPS: Final = {
     "Update: agent, journal, downloads, slots, trial, reports": (
-        "agent update trial download fetch fill model http journal records slots report state scratch writer keys topic unwrap"
+        "agent update trial download fetch fill model http journal records slots unwrap report state scratch writer"
+        " keys topic"
     ),
     "Contract: JSON, its tables, signatures, verdicts": (
         "json json_value contract rules pattern base64 dsse verify semver edgefleet_contract"

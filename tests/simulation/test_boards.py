@@ -219,7 +219,7 @@ def test_flash_and_air_are_counted_as_the_firmware_spends_them() -> None:
     bench = Bench()
     artifact = V2.artifacts[CLASS]
     bench.tell(7, TWO)
-    # 60,000 bytes are 15 sectors; 3,000 bytes of manifest are one in the inbox, one in the slot and one, decoded, to be read.
+    # 60,000 bytes are 15 sectors; 3,000 bytes of manifest are one in inbox and slot each, and one, decoded, to be read.
     assert flash.count_erases(artifact) == 18
     assert (bench.board.wear.erases, bench.board.wear.air_bytes) == (18, 63_000)
     for generation in range(8, 48):

@@ -173,11 +173,6 @@ ef_event ef_update_poll_fetch(ef_agent *agent, const char *what) {
         agent->update.fetching = false;
         return EF_EVENT_NEXT;
     }
-    if (result == EF_FETCH_OVER) {
-        agent->hal->log.write(agent->hal->context, fetch->error);
-        agent->update.fetching = false;
-        return EF_EVENT_OVER;
-    }
     ef_writer_begin(&writer, note, sizeof note);
     ef_put_text(&writer, what);
     ef_put_text(&writer, ": ");

@@ -99,7 +99,7 @@ static void write_request(const ef_fetch *fetch, ef_writer *writer) {
     ef_put_text(writer, " HTTP/1.1\r\nHost: ");
     ef_put_text(writer, fetch->hal->stream.host[EF_PEER_MODEL_REGISTRY]);
     ef_put_text(writer, "\r\nUser-Agent: edgefleet-device\r\nAccept-Encoding: identity\r\nConnection: close\r\n");
-    if (fetch->done > 0) {
+    if (fetch->done > 0 && !fetch->whole) {
         ef_put_text(writer, "Range: bytes=");
         ef_put_number(writer, fetch->done);
         ef_put_text(writer, "-\r\nIf-Range: \"sha256:");
@@ -150,20 +150,10 @@ static ef_fetch_result refuse_status(ef_fetch *fetch) {
     return EF_FETCH_BROKEN;
 }
 
-/* Whether the server gives all, or nothing, to whom asked for the rest, and what is there was not to be erased. */
-static bool must_be_erased(const ef_fetch *fetch) {
-    return (fetch->http.status == 200 || fetch->http.status == 416) && fetch->done > 0 && fetch->dirty < fetch->size;
-}
-
 /* Judges the answer before a byte of its body counts. */
 static ef_fetch_result judge_head(ef_fetch *fetch) {
     const ef_http *http = &fetch->http;
-    if (must_be_erased(fetch)) {
-        return end_with(fetch, EF_FETCH_OVER, "the model registry does not give the rest alone");
-    }
-    if (http->status == 416) {
-        (void)start_over(fetch); /* what is in flash cannot be a part of it */
-    }
+    fetch->whole = fetch->whole || http->status == 416;
     if (http->status != 200 && http->status != 206) {
         return refuse_status(fetch);
     }
@@ -171,14 +161,14 @@ static ef_fetch_result judge_head(ef_fetch *fetch) {
         return break_off(fetch, "the answer does not say how long it is");
     }
     if (http->status == 206) {
-        if (fetch->done == 0 || !http->has_range || http->range_first != fetch->done ||
+        if (fetch->done == 0 || fetch->whole || !http->has_range || http->range_first != fetch->done ||
             http->range_last != fetch->size - 1 || http->range_whole != fetch->size) {
             return break_off(fetch, "the answer is another part than was asked for");
         }
-    } else if (!start_over(fetch)) {
-        return break_off(fetch, "SHA-256 does not start");
     }
-    if (http->length != fetch->size - fetch->done) {
+    /* Who is given all when the rest is missing lets the beginning pass: to write it again would cost its erases. */
+    fetch->skip = http->status == 200 ? fetch->done : 0;
+    if (http->length != fetch->size - fetch->done + fetch->skip) {
         return break_off(fetch, "the answer has another length than was signed");
     }
     fetch->left = http->length;
@@ -209,7 +199,9 @@ static ef_fetch_result take_body(ef_fetch *fetch, const uint8_t *bytes, size_t l
     if (length > fetch->left) {
         return break_off(fetch, "more bytes came than were announced");
     }
-    if (!store(fetch, bytes, length)) {
+    uint32_t past = length < fetch->skip ? (uint32_t)length : fetch->skip;
+    fetch->skip -= past;
+    if (!store(fetch, bytes + past, length - past)) {
         (void)start_over(fetch);
         return end_with(fetch, EF_FETCH_FLASH, "flash cannot be written");
     }

@@ -18,7 +18,6 @@ typedef enum {
     EF_FETCH_MOVING,  /* poll again at once */
     EF_FETCH_DONE,    /* all bytes are in flash */
     EF_FETCH_BROKEN,  /* the connection or the answer: try again, `error` says what happened */
-    EF_FETCH_OVER,    /* the bytes in flash are of no use: prepare again, with flash that is erased */
     EF_FETCH_FLASH    /* flash failed: what was written is worth nothing */
 } ef_fetch_result;
 
@@ -33,6 +32,8 @@ typedef struct {
     psa_hash_operation_t hash;
     uint8_t stage;
     uint16_t sent; /* of the request */
+    bool whole;    /* the server refused to give the rest alone: ask for all */
+    uint32_t skip; /* of the body: they are in flash */
     uint32_t left; /* of the body */
     uint64_t began_ms;
     uint64_t heard_ms;

@@ -119,7 +119,7 @@ static void run(ef_fetch *fetch, fuzz_board *board, fuzz_input *input, uint8_t *
         if (input->left == 0) {
             return;
         }
-        if (result == EF_FETCH_OVER || result == EF_FETCH_FLASH) {
+        if (result == EF_FETCH_FLASH) {
             prepare(fetch, board, content_length); /* as whoever erases it all */
         }
     }

@@ -101,6 +101,9 @@ static void say_file(registry_double *registry, const char *path) {
     if ((registry->now == REGISTRY_CUTS || registry->now == REGISTRY_RESETS) && registry->after < sent) {
         sent = registry->after;
     }
+    if (registry->cuts_whole > 0 && from == 0 && registry->cuts_whole < sent) {
+        sent = registry->cuts_whole;
+    }
     say(registry, content + from, sent);
     if (registry->now == REGISTRY_LONGER || registry->now == REGISTRY_EXTRA) {
         say_text(registry, "x");
@@ -121,6 +124,9 @@ static void answer(registry_double *registry) {
     if (registry->times > 0 && (registry->only == NULL || strstr(path, registry->only) != NULL)) {
         registry->times--;
         registry->now = registry->manner;
+    }
+    if (registry->refuses_parts && strstr(registry->request, "Range: ") != NULL) {
+        registry->now = REGISTRY_UNSATISFIED;
     }
     switch (registry->now) {
     case REGISTRY_SILENT:

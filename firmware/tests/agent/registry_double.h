@@ -31,6 +31,8 @@ typedef struct {
     const char *only;  /* for paths that contain this; NULL: all */
     unsigned times;    /* how often it misbehaves; then it is good */
     size_t after;
+    size_t cuts_whole; /* an answer that is all of it ends after so many bytes; 0: it does not */
+    bool refuses_parts; /* 416 to whoever asks for one */
     const char *retry; /* the value of Retry-After */
     /* An attacker's: whose path contains `swapped` is served the bytes of `with`, cut or padded to the length that was
      * there; whose path contains `tampered` gets the byte at `tampered_at` changed by `mask`, the first `tampered_times`

@@ -103,6 +103,21 @@ static void test_a_fallback_obeys_the_security_floor(const test_setting *setting
     end(&b);
 }
 
+/* The model is gone, its floor is not. */
+static void test_the_floor_outlives_the_model_that_raised_it(const test_setting *setting) {
+    bench b;
+    begin(&b, setting, two_models_floor);
+    b.flash.bytes[ef_model_at(1, BENCH_SLOT_BYTES) + 5000] ^= 1;
+    b.registry.manner = REGISTRY_UNREACHABLE;
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(bench_boot(&b) == BENCH_RAN);
+        CHECK(bench_poll(&b) == BENCH_RAN);
+        CHECK_SAID(&b, "securityFloor", "4");
+        CHECK(b.runtime.model == NULL);
+    }
+    end(&b);
+}
+
 /* One bit anywhere in the journal costs at most the record that it lies in: never the floor, never the power to boot, and
  * the next command finds a device that obeys. */
 static void test_a_rotten_bit_in_the_journal_does_not_lower_the_floor(const test_setting *setting) {
@@ -369,6 +384,38 @@ static void test_flash_that_forgets_keeps_the_old_model(const test_setting *sett
     }
 }
 
+static bool program_badly(void *context, uint32_t offset, const void *bytes, size_t length) {
+    bench *b = context;
+    bool done = flash_program(&b->flash, offset, bytes, length);
+    if (offset >= EF_UNWRAPPED_AT && offset < EF_MODELS_AT) {
+        b->flash.bytes[offset + length / 2] ^= 1;
+    }
+    return done;
+}
+
+/* What lies decoded in flash counts by its digest: not by its place, and not because it was just written there. */
+static void test_the_payload_in_flash_is_the_wanted_one(const test_setting *setting) {
+    bench b;
+    begin(&b, setting, two_models);
+    unsigned requests = b.registry.requests;
+    CHECK(b.flash.bytes[EF_UNWRAPPED_AT] == '{');
+    CHECK(bench_send(&b, "back") == BENCH_RAN);
+    CHECK(bench_settle(&b) == BENCH_RAN);
+    CHECK_SAID(&b, "phase", "Confirmed");
+    CHECK_SAID(&b, "active.version", "1.0.0");
+    CHECK(b.registry.requests == requests);
+    end(&b);
+
+    begin(&b, setting, one_model);
+    b.hal.flash.program = program_badly;
+    CHECK(bench_send(&b, "second") == BENCH_RAN);
+    CHECK(bench_settle(&b) == BENCH_RAN);
+    CHECK_SAID(&b, "phase", "Failed");
+    CHECK_SAID(&b, "reason", "FlashError");
+    CHECK_SAID(&b, "active.version", "1.0.0");
+    end(&b);
+}
+
 static void test_the_will_says_offline(const test_setting *setting) {
     char topic[128];
     uint8_t document[EF_PRESENCE_MAX + 1];
@@ -393,6 +440,7 @@ const named_test boot_tests[] = {
     {"a-rotten-active-slot-falls-back", test_a_rotten_active_slot_falls_back},
     {"a-model-that-loads-no-more-falls-back", test_a_model_that_loads_no_more_falls_back},
     {"a-fallback-obeys-the-security-floor", test_a_fallback_obeys_the_security_floor},
+    {"the-floor-outlives-the-model-that-raised-it", test_the_floor_outlives_the_model_that_raised_it},
     {"a-rotten-bit-in-the-journal-does-not-lower-the-floor",
      test_a_rotten_bit_in_the_journal_does_not_lower_the_floor},
     {"a-command-that-nobody-could-sign-is-none", test_a_command_that_nobody_could_sign_is_none},
@@ -407,6 +455,7 @@ const named_test boot_tests[] = {
     {"a-board-that-makes-no-sense-does-not-start", test_a_board_that_makes_no_sense_does_not_start},
     {"flash-that-wears-out-keeps-the-old-model", test_flash_that_wears_out_keeps_the_old_model},
     {"flash-that-forgets-keeps-the-old-model", test_flash_that_forgets_keeps_the_old_model},
+    {"the-payload-in-flash-is-the-wanted-one", test_the_payload_in_flash_is_the_wanted_one},
     {"the-will-says-offline", test_the_will_says_offline},
     {NULL, NULL},
 };

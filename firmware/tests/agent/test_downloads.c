@@ -206,6 +206,55 @@ static void test_small_pieces_arrive_in_the_end(const test_setting *setting) {
     end(&b);
 }
 
+static uint32_t erases_of_models(const bench *b) {
+    uint32_t erases = 0;
+    for (uint32_t at = EF_MODELS_AT; at < b->flash.size; at += EF_FLASH_SECTOR) {
+        erases += b->flash.erases[at / EF_FLASH_SECTOR];
+    }
+    return erases;
+}
+
+/* Broken off again and again by a registry that has no ranges: a sector is erased once, however often it is asked. */
+static void test_a_registry_that_never_gets_to_the_end_wears_nothing(const test_setting *setting) {
+    bench b;
+    begin(&b, setting);
+    misbehave(&b, REGISTRY_CUTS, "blobs", 1, 5000);
+    CHECK(bench_send(&b, "second") == BENCH_RAN);
+    while (b.registry.requests < 2 || b.registry.open) {
+        CHECK(bench_run(&b, 10) == BENCH_RAN);
+    }
+    uint32_t erases = erases_of_models(&b);
+    for (unsigned i = 0; i < 50; i++) {
+        misbehave(&b, i % 2 == 0 ? REGISTRY_IGNORES_RANGE : REGISTRY_UNSATISFIED, "blobs", 100, 0);
+        b.registry.cuts_whole = 4000;
+        CHECK(bench_run(&b, 65000) == BENCH_RAN);
+    }
+    CHECK_SAID(&b, "reason", "DownloadFailed");
+    CHECK(erases_of_models(&b) == erases);
+    b.registry.cuts_whole = 0;
+    b.registry.times = 0;
+    CHECK(bench_settle(&b) == BENCH_RAN);
+    CHECK_SAID(&b, "active.version", "2.0.0");
+    CHECK(erases_of_models(&b) == erases);
+    end(&b);
+}
+
+/* It says 416 to whoever asks for a part. */
+static void test_a_registry_that_never_gives_a_rest(const test_setting *setting) {
+    bench b;
+    begin(&b, setting);
+    misbehave(&b, REGISTRY_CUTS, "blobs", 1, 5000);
+    CHECK(bench_send(&b, "second") == BENCH_RAN);
+    while (b.registry.requests < 2 || b.registry.open) {
+        CHECK(bench_run(&b, 10) == BENCH_RAN);
+    }
+    b.registry.refuses_parts = true;
+    CHECK(bench_settle(&b) == BENCH_RAN);
+    CHECK_SAID(&b, "active.version", "2.0.0");
+    CHECK_SAID(&b, "attempts", "3");
+    end(&b);
+}
+
 /* Broken off once, then the second answer is not the rest. */
 static void resume_from(const test_setting *setting, registry_manner manner, unsigned requests) {
     bench b;
@@ -215,10 +264,12 @@ static void resume_from(const test_setting *setting, registry_manner manner, uns
     while (b.registry.requests < 2 || b.registry.open) {
         CHECK(bench_run(&b, 10) == BENCH_RAN);
     }
+    uint32_t erases = erases_of_models(&b);
     misbehave(&b, manner, "blobs", 1, 0);
     CHECK(bench_settle(&b) == BENCH_RAN);
     CHECK_SAID(&b, "active.version", "2.0.0");
     CHECK(b.registry.requests == requests);
+    CHECK(erases_of_models(&b) == erases);
     end(&b);
 }
 
@@ -226,9 +277,9 @@ static void test_a_wrong_range_is_not_taken(const test_setting *setting) {
     resume_from(setting, REGISTRY_OTHER_RANGE, 4);
 }
 
-/* Asked for the rest it gives all: flash is erased first, and then all is asked for. */
-static void test_a_registry_without_ranges_starts_over(const test_setting *setting) {
-    resume_from(setting, REGISTRY_IGNORES_RANGE, 4);
+/* Asked for the rest it gives all, or nothing until it is asked for all: what is there passes by. */
+static void test_a_registry_without_ranges_costs_no_erase(const test_setting *setting) {
+    resume_from(setting, REGISTRY_IGNORES_RANGE, 3);
     resume_from(setting, REGISTRY_UNSATISFIED, 4);
 }
 
@@ -271,7 +322,9 @@ const named_test download_tests[] = {
     {"a-broken-download-is-resumed", test_a_broken_download_is_resumed},
     {"small-pieces-arrive-in-the-end", test_small_pieces_arrive_in_the_end},
     {"a-wrong-range-is-not-taken", test_a_wrong_range_is_not_taken},
-    {"a-registry-without-ranges-starts-over", test_a_registry_without_ranges_starts_over},
+    {"a-registry-that-never-gets-to-the-end-wears-nothing", test_a_registry_that_never_gets_to_the_end_wears_nothing},
+    {"a-registry-that-never-gives-a-rest", test_a_registry_that_never_gives_a_rest},
+    {"a-registry-without-ranges-costs-no-erase", test_a_registry_without_ranges_costs_no_erase},
     {"a-trickle-ends", test_a_trickle_ends},
     {"other-bytes-are-not-run", test_other_bytes_are_not_run},
     {NULL, NULL},

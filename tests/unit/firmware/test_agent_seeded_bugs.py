@@ -44,6 +44,21 @@ BUGS = (
         "a-command-that-nobody-could-sign-is-none",
     ),
     Bug(
+        "any-payload-in-flash-is-the-wanted-one",
+        "ef_unwrap.c",
+        "memcmp(digest, payload->sha256, sizeof digest) == 0;",
+        "there[0] == '{';",
+        "the-payload-in-flash-is-the-wanted-one",
+    ),
+    Bug(
+        "a-torn-payload-is-read",
+        "ef_unwrap.c",
+        "    return find(agent, payload);\n}\n",
+        "    const ef_hal *hal = ((ef_agent *)agent)->hal;\n"
+        "    return hal->flash.map(hal->context, EF_UNWRAPPED_AT, payload->length);\n}\n",
+        "the-payload-in-flash-is-the-wanted-one",
+    ),
+    Bug(
         "one-spoiled-manifest-is-a-refusal",
         "ef_download.c",
         "if (is_of_the_device(reason) || update->failures >= QUIET_FAILURES) {",
@@ -117,7 +132,7 @@ BUGS = (
     Bug(
         "any-length",
         "ef_fetch.c",
-        "if (http->length != fetch->size - fetch->done) {",
+        "if (http->length != fetch->size - fetch->done + fetch->skip) {",
         "if (http->length == 0) {",
         "every-trouble-is-reported-and-tried-on",
     ),
@@ -209,9 +224,24 @@ BUGS = (
     Bug(
         "all-is-taken-for-the-rest",
         "ef_fetch.c",
-        "    if (must_be_erased(fetch)) {",
-        "    if (fetch->size == 0) {",
-        "a-registry-that-changed-its-answer-starts-over",
+        "fetch->skip = http->status == 200 ? fetch->done : 0;",
+        "fetch->skip = 0;",
+        "a-registry-that-changed-its-answer-is-got-over",
+    ),
+    Bug(
+        "all-again-over-what-is-there",
+        "ef_fetch.c",
+        "    fetch->skip = http->status == 200 ? fetch->done : 0;\n",
+        "    if (http->status == 200 && fetch->done > 0) {\n        fetch->dirty = fetch->size;\n"
+        "        (void)start_over(fetch);\n    }\n    fetch->skip = 0;\n",
+        "a-registry-that-never-gets-to-the-end-wears-nothing",
+    ),
+    Bug(
+        "what-has-no-rest-is-asked-for-it-again",
+        "ef_fetch.c",
+        "fetch->whole = fetch->whole || http->status == 416;",
+        "fetch->whole = false;",
+        "a-registry-that-never-gives-a-rest",
     ),
     Bug(
         "a-rest-does-not-wait",
@@ -302,8 +332,8 @@ BUGS = (
     Bug(
         "a-model-of-another-manifest",
         "ef_verify.c",
-        "if (seen.has_digest && memcmp(seen.digest, context->digest, EF_SHA256_BYTES) != 0) {",
-        "if (!seen.has_digest) {",
+        "if (memcmp(payload.sha256, context->digest, EF_SHA256_BYTES) != 0) {",
+        "if (payload.length == 0) {",
         "mix-and-match-manifests",
     ),
     Bug(
@@ -335,12 +365,11 @@ BUGS = (
         "replayed-duplicated-and-reordered-commands",
     ),
     Bug(
-        "the-floor-rises-last",
+        "the-floor-is-not-stored",
         "ef_model.c",
         "    if (!ef_journal_put(&agent->journal, EF_RECORD_FLOOR, &floor, sizeof floor)) {",
-        "    if (!ef_slot_set(agent, update->target, EF_SLOT_VALID) || !ef_slot_activate(agent, update->target) ||\n"
-        "        !ef_journal_put(&agent->journal, EF_RECORD_FLOOR, &floor, sizeof floor)) {",
-        "power-fails-in-an-update",
+        "    if (floor < 0) {",
+        "the-floor-outlives-the-model-that-raised-it",
     ),
     Bug(
         "a-slot-that-is-overwritten-still-counts",

@@ -39,7 +39,7 @@ def count_sectors(size: int) -> int:
 
 
 def count_erases(artifact: Artifact) -> int:
-    """Returns the sectors that a download erases: the model's, the manifest's in the inbox and in its slot, its payload's."""
+    """Returns the sectors that a download erases: the model's, the manifest's in inbox and slot, and its payload's."""
     copies = 2 * count_sectors(artifact.manifest_bytes)
     return count_sectors(artifact.needs.size_bytes) + copies + count_payload_erases(artifact)
 
