@@ -14,10 +14,10 @@ import corpus
 import seeds
 
 # Beyond these sizes an input only repeats what a smaller one does.
-LONGEST = {"json": 2048, "http": 1024, "words": 512, "keys": 2048, "manifest": 6144}
+LONGEST = {"json": 2048, "http": 1024, "words": 512, "keys": 2048, "manifest": 6144, "packet": 1024}
 LONGEST_ELSE = 4096
 DICTIONARIES = {"http": "http.dict", "fetch": "http.dict", "json": "json.dict"}
-WITHOUT_DICTIONARY = ("journal", "boot")
+WITHOUT_DICTIONARY = ("journal", "boot", "packet")
 # What is checked in stays small: an input per line, the shortest ones that cover the most.
 CORPUS_BYTES = 24 * 1024
 LARGEST_KEPT = 1024

@@ -51,6 +51,12 @@ $(BUILD)/fuzzing/%.o: %.c Makefile fuzz/fuzz.mk | $(BUILD)/psa-crypto-found $(BU
 FUZZ_CPPFLAGS := -Ifuzz/support -Itests -Itests/agent -Icore/src
 $(REPLAY_OBJECTS) $(patsubst %,$(BUILD)/fuzz/targets/%.o,$(FUZZ_TARGETS)): CPPFLAGS += $(FUZZ_CPPFLAGS)
 
+# What a broker sends is read by the port, not by the core.
+$(BUILD)/fuzzers/packet: $(BUILD)/fuzzing/port/posix/mqtt/packet.o
+$(BUILD)/replayers/packet: $(BUILD)/port/posix/mqtt/packet.o
+$(patsubst %,$(BUILD)/%.o,fuzz/targets/packet fuzzing/fuzz/targets/packet fuzzing/port/posix/mqtt/packet): \
+  CPPFLAGS += -Iport/posix
+
 # The words of the contract, for the fuzzer to put together.
 $(BUILD)/contract.dict: $(BUILD)/fuzz/dictionaries/contract.o $(LIBRARY)
 	@echo "  write $@"
@@ -67,4 +73,5 @@ $(BUILD)/fuzzer-found:
 test: fuzz-replay
 
 -include $(addprefix $(BUILD)/fuzzing/,$(FUZZ_OBJECTS:.o=.d)) $(REPLAY_OBJECTS:.o=.d)
+-include $(BUILD)/fuzzing/port/posix/mqtt/packet.d
 -include $(patsubst %,$(BUILD)/fuzzing/fuzz/targets/%.d,$(FUZZ_TARGETS)) $(patsubst %,$(BUILD)/fuzz/targets/%.d,$(FUZZ_TARGETS))

@@ -116,6 +116,50 @@ def _http(_golden: Path) -> Iterator[bytes]:
         yield bytes(range(16)) + head
 
 
+# Of MQTT 5, as a broker sends them: type and flags, then the body.
+_CONNACK, _PUBACK, _SUBACK, _UNSUBACK, _PINGRESP, _DISCONNECT = 0x20, 0x40, 0x90, 0xB0, 0xD0, 0xE0
+_PUBLISH, _PUBLISH_ONCE_AT_LEAST = 0x30, 0x32
+_MQTT_PROPERTIES = (
+    b"\x21\0\x14"  # receive maximum
+    b"\x12\0\1x"  # assigned client id
+    b"\x13\1\x2c"  # server keep alive
+    b"\x26\0\1a\0\2bc"  # user property
+    b"\x27\0\0\x13\x88"  # maximum packet size
+    b"\x0b\xff\x7f"  # subscription identifier
+    b"\x25\0"  # retain available
+)
+_PACKETS = (
+    (_CONNACK, b"\0\0\0"),
+    (_CONNACK, b"\0\0" + bytes([len(_MQTT_PROPERTIES)]) + _MQTT_PROPERTIES),
+    (_CONNACK, b"\0\x87\0"),
+    (_CONNACK, b"\1\0\0"),
+    (_CONNACK, b"\0\0\6\x21\0\1\x21\0\2"),
+    (_PUBLISH, b"\0\3t/x\0hi"),
+    (_PUBLISH_ONCE_AT_LEAST, b"\0\1t\0\x09\5\2\0\0\0\1hi"),
+    (_PUBLISH, b"\0\1t\3\x23\0\1hi"),
+    (_PUBLISH, b"\0\3t\0x\0hi"),
+    (_PUBLISH, b"\0\3t/#\0hi"),
+    (_PUBACK, b"\1\2"),
+    (_PUBACK, b"\1\2\x87\4\x1f\0\1x"),
+    (_SUBACK, b"\0\1\0\1\x87\2"),
+    (_UNSUBACK, b"\0\1\0\x11"),
+    (_PINGRESP, b""),
+    (_DISCONNECT, b"\x8e"),
+    (_DISCONNECT, b"\x8e\7\x1c\0\4else"),
+)
+
+
+def _packet(_golden: Path) -> Iterator[bytes]:
+    wires = [bytes([first, len(body)]) + body for first, body in _PACKETS]
+    for wire in wires:
+        yield _u16(LARGEST) + wire
+        yield _u16(len(wire) - 1) + wire
+    yield _u16(LARGEST) + b"".join(wires)
+    # Lengths of two bytes and of five, and one byte's in two.
+    for length in (b"\xac\2", b"\xff\xff\xff\xff\1", b"\x88\0"):
+        yield _u16(LARGEST) + bytes([_PUBLISH]) + length + b"\0\3t/x\0" + bytes(294)
+
+
 def _words(_golden: Path) -> Iterator[bytes]:
     yield from (b"\0" + base64.b64encode(bytes(range(length))) for length in range(6))
     for text in (b"a-b", b"0" * 64, b"file.json", b"1.2.3-rc.1+x", b"2024-02-29T23:59:59.123456Z", b"CONV_2D"):
@@ -217,6 +261,7 @@ SEEDS: dict[str, Callable[[Path], Iterator[bytes]]] = {
     "manifest": _manifest,
     "keys": _keys,
     "http": _http,
+    "packet": _packet,
     "words": _words,
     "telemetry": _telemetry,
     "fetch": _fetch,

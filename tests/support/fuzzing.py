@@ -22,8 +22,8 @@ class FuzzTree:
         return cls(folder)
 
     def seed_bug(self, file: str, good: str, bad: str) -> None:
-        """Put a mistake into a source file of the core."""
-        source = self.folder / "firmware" / "core" / "src" / file
+        """Put a mistake into a source file of the firmware."""
+        source = self.folder / "firmware" / file
         text = source.read_text()
         assert text.count(good) == 1, "the seeded bug no longer fits the source"
         source.write_text(text.replace(good, bad))

@@ -7,9 +7,8 @@ from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from support.authority import Authority
-from support.hostile_registry import (
+from support.hostile_answers import (
     Draft,
-    HostileRegistry,
     at_start,
     behind_head,
     changed,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from integration.firmware.conftest import Board, Model
+    from support.hostile_registry import HostileRegistry
 
     Building = Callable[..., Board]
 

@@ -29,8 +29,6 @@ typedef struct {
     const char *inference_command;
 } px_options;
 
-typedef enum { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_WRONG } options_outcome;
-
 /* Reads the command line, which the options borrow; on OPTIONS_WRONG standard error says what is wrong. */
 options_outcome options_read(px_options *options, int count, char **arguments);
 

@@ -13,7 +13,8 @@ import pytest
 
 from support import tinymodel
 from support.command_story import Story
-from support.hostile_registry import HostileRegistry, cut, drip, in_body, in_head, refuse
+from support.hostile_answers import cut, drip, in_body, in_head, refuse
+from support.hostile_registry import HostileRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from support import tinymodel
+from support.hostile_answers import changed, drip, flood, in_body, in_head, refuse
 from support.hostile_cases import ANSWERS, CERTIFICATES, PASSING, PAUSES, WARNINGS, Case, Scene, flip, play, set_head
-from support.hostile_registry import HostileRegistry, changed, drip, flood, in_body, in_head, refuse
+from support.hostile_registry import HostileRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from integration.firmware.conftest import Board, Model, Platform
-    from support.hostile_registry import Place
+    from support.hostile_answers import Place
 
     Building = Callable[..., Board]
 

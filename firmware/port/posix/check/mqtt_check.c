@@ -79,6 +79,8 @@ static void check_finding(void) {
     expect(find("\x30\x80", 2, 100) == MQTT_PART, "a length may come in pieces");
     expect(find("\x30\xFF\xFF\x03", 4, 100) == MQTT_TOO_LARGE, "a packet that is too large is seen from its header");
     expect(find("\x30\x80\x80\x80\x80\x01", 6, 100) == MQTT_MALFORMED, "a length has four bytes at most");
+    expect(find("\x30\x80\x80\x80\x80", 5, 100) == MQTT_MALFORMED, "and no fifth is waited for");
+    expect(find("\x30\x80\0", 3, 100) == MQTT_MALFORMED, "a length has no more bytes than it takes");
 }
 
 static bool read_connack(const uint8_t *bytes, size_t length, mqtt_connack *connack) {
@@ -106,6 +108,11 @@ static void check_connack(void) {
     bytes[5] = 0x2B;
     expect(!read_connack(bytes, sizeof bytes, &connack), "there is no such property");
     expect(!read_connack((const uint8_t *)"\x20\6\0\0\3\x21\0\0", 8, &connack), "a receive maximum is not zero");
+    expect(!read_connack((const uint8_t *)"\x20\x09\0\0\6\x21\0\1\x21\0\2", 11, &connack),
+           "a property that counts comes once");
+    expect(read_connack((const uint8_t *)"\x20\x0D\0\0\x0A\x26\0\0\0\0\x26\0\0\0\0", 15, &connack),
+           "what users say may come again");
+    expect(!read_connack((const uint8_t *)"\x20\3\1\0\0", 5, &connack), "who starts clean has no session");
 }
 
 static bool read_publish(const char *bytes, size_t length, mqtt_message *message) {
@@ -127,6 +134,9 @@ static void check_messages(void) {
     expect(!read_publish("\x33\x07\0\1t\0\0\0x", 9, &message), "an id is not zero");
     expect(!read_publish("\x30\x08\0\0\3\x23\0\1hi", 10, &message), "topics have no aliases");
     expect(!read_publish("\x30\x04\0\x09tx", 6, &message), "a topic ends with the packet");
+    expect(!read_publish("\x30\x06\0\3t\0x\0", 8, &message), "a topic has no end before its end");
+    expect(!read_publish("\x30\x06\0\3t/#\0", 8, &message) && !read_publish("\x30\x06\0\3+/x\0", 8, &message),
+           "a message has one topic, not all that match");
     expect(mqtt_find((const uint8_t *)"\xE0\0", 2, 10, &frame) == MQTT_WHOLE && mqtt_read_disconnect(&frame, &reason) &&
                reason == 0,
            "a DISCONNECT that says nothing is a normal one");

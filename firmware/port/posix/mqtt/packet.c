@@ -5,10 +5,12 @@
 enum { LENGTH_BYTES_MAX = 4, BODY_MAX = 268435455 };
 
 enum {
+    PROPERTY_SUBSCRIPTION = 0x0B,
     PROPERTY_SERVER_KEEP_ALIVE = 0x13,
     PROPERTY_RECEIVE_MAXIMUM = 0x21,
     PROPERTY_TOPIC_ALIAS = 0x23,
     PROPERTY_RETAIN_AVAILABLE = 0x25,
+    PROPERTY_USER = 0x26,
     PROPERTY_MAXIMUM_PACKET_SIZE = 0x27
 };
 
@@ -197,7 +199,9 @@ static uint32_t get_length(packet_reader *reader) {
         uint32_t byte = get_number(reader, 1);
         value |= (byte & 0x7Fu) << (7 * i);
         if (byte < 0x80) {
-            return value;
+            /* In as few bytes as it takes. */
+            reader->bad = reader->bad || (i > 0 && byte == 0);
+            return reader->bad ? 0 : value;
         }
     }
     reader->bad = true;
@@ -249,31 +253,67 @@ static property get_property(packet_reader *reader) {
     return found;
 }
 
-/* The properties, as a reader of their own. */
-static packet_reader get_properties(packet_reader *reader) {
+/* The properties of a packet, read one after the other. */
+typedef struct {
+    packet_reader reader;
+    uint64_t seen; /* a bit for each that came */
+} property_list;
+
+static property_list get_properties(packet_reader *reader) {
     size_t length = get_length(reader);
     const uint8_t *start = get(reader, length);
-    return start != NULL ? (packet_reader){start, start + length, false} : (packet_reader){NULL, NULL, true};
+    return (property_list){start != NULL ? (packet_reader){start, start + length, false}
+                                         : (packet_reader){NULL, NULL, true}, 0};
+}
+
+/* False at their end, and from the first on that is not as it must be. */
+static bool next_property(property_list *list, property *found) {
+    const uint64_t repeatable = (uint64_t)1 << PROPERTY_USER | (uint64_t)1 << PROPERTY_SUBSCRIPTION;
+    if (list->reader.bad || left(&list->reader) == 0) {
+        return false;
+    }
+    *found = get_property(&list->reader);
+    if (list->reader.bad) {
+        return false;
+    }
+    /* Which of two would count, every reader would decide for itself. */
+    uint64_t bit = (uint64_t)1 << found->id;
+    list->reader.bad = (list->seen & bit & ~repeatable) != 0;
+    list->seen |= bit;
+    return !list->reader.bad;
 }
 
 /* Reads over properties that say nothing to us; false when one of them is not as it must be, or is `forbidden`. */
 static bool pass_properties(packet_reader *reader, uint32_t forbidden) {
-    packet_reader properties = get_properties(reader);
-    while (!properties.bad && left(&properties) > 0) {
-        if (get_property(&properties).id == forbidden) {
+    property_list list = get_properties(reader);
+    property each;
+    while (next_property(&list, &each)) {
+        if (each.id == forbidden) {
             return false;
         }
     }
-    return !properties.bad;
+    return !list.reader.bad;
+}
+
+/* Whether the length behind a packet's first byte has come, or as many bytes as it may have. */
+static bool has_length(const uint8_t *bytes, size_t length) {
+    size_t last = 1;
+    while (last < length && last < LENGTH_BYTES_MAX && bytes[last] >= 0x80) {
+        last++;
+    }
+    return last < length;
 }
 
 mqtt_found mqtt_find(const uint8_t *bytes, size_t length, size_t most, mqtt_frame *frame) {
     packet_reader reader = {bytes, bytes + length, false};
     *frame = (mqtt_frame){0};
+    if (!has_length(bytes, length)) {
+        return MQTT_PART;
+    }
     uint32_t first = get_number(&reader, 1);
     frame->length = get_length(&reader);
     if (reader.bad) {
-        return length > LENGTH_BYTES_MAX ? MQTT_MALFORMED : MQTT_PART;
+        return MQTT_MALFORMED;
     }
     frame->type = (mqtt_type)(first >> 4);
     frame->flags = (uint8_t)(first & 0x0Fu);
@@ -290,9 +330,9 @@ bool mqtt_read_connack(const mqtt_frame *frame, mqtt_connack *connack) {
     *connack = (mqtt_connack){0, UINT16_MAX, connack->keepalive_s, UINT32_MAX, true};
     uint32_t flags = get_number(&reader, 1);
     connack->reason = (uint8_t)get_number(&reader, 1);
-    packet_reader properties = get_properties(&reader);
-    while (!properties.bad && left(&properties) > 0) {
-        property each = get_property(&properties);
+    property_list properties = get_properties(&reader);
+    property each;
+    while (next_property(&properties, &each)) {
         if (each.id == PROPERTY_RECEIVE_MAXIMUM) {
             connack->receive_maximum = (uint16_t)each.number;
         } else if (each.id == PROPERTY_SERVER_KEEP_ALIVE) {
@@ -303,8 +343,15 @@ bool mqtt_read_connack(const mqtt_frame *frame, mqtt_connack *connack) {
             connack->takes_retained = each.number != 0;
         }
     }
-    return frame->flags == 0 && flags <= 1 && !reader.bad && !properties.bad && left(&reader) == 0 &&
+    /* Who starts clean has no session that could be present. */
+    return frame->flags == 0 && flags == 0 && !reader.bad && !properties.reader.bad && left(&reader) == 0 &&
            connack->receive_maximum > 0 && connack->packet_max > 0;
+}
+
+/* The name of one topic: no filter of many, and no NUL, which would end it early for whoever copies it. */
+static bool is_topic_name(const char *topic, size_t length) {
+    return length > 0 && memchr(topic, '\0', length) == NULL && memchr(topic, '+', length) == NULL &&
+           memchr(topic, '#', length) == NULL;
 }
 
 bool mqtt_read_publish(const mqtt_frame *frame, mqtt_message *message) {
@@ -315,8 +362,8 @@ bool mqtt_read_publish(const mqtt_frame *frame, mqtt_message *message) {
     if (qos > 0) {
         message->id = (uint16_t)get_number(&reader, 2);
     }
-    if (qos > 1 || !pass_properties(&reader, PROPERTY_TOPIC_ALIAS) || reader.bad || message->topic_length == 0 ||
-        (qos > 0 && message->id == 0)) {
+    if (qos > 1 || !pass_properties(&reader, PROPERTY_TOPIC_ALIAS) || reader.bad ||
+        !is_topic_name(message->topic, message->topic_length) || (qos > 0 && message->id == 0)) {
         return false;
     }
     message->length = left(&reader);

@@ -96,7 +96,7 @@ typedef struct {
     uint16_t id; /* 0 with QoS 0 */
 } mqtt_message;
 
-/* False also for QoS 2 and for topic aliases, which a client that never asked for them is not sent. */
+/* False also for a topic with a wildcard or a NUL in it, for QoS 2 and for topic aliases, which a client that never asked for them is not sent. */
 bool mqtt_read_publish(const mqtt_frame *frame, mqtt_message *message);
 
 typedef struct {

@@ -23,10 +23,10 @@ static int watch_signals(void) {
 
 int main(int count, char **arguments) {
     static px_swarm swarm;
-    px_swarm_outcome outcome = swarm_options_read(&swarm.options, count, arguments);
+    options_outcome outcome = swarm_options_read(&swarm.options, count, arguments);
     const px_swarm_options *options = &swarm.options;
-    if (outcome != SWARM_RUN) {
-        return outcome == SWARM_HELP ? STATUS_OK : STATUS_USAGE;
+    if (outcome != OPTIONS_RUN) {
+        return outcome == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
     }
     if (psa_crypto_init() != PSA_SUCCESS) {
         panic("the crypto provider does not start");

@@ -1,11 +1,9 @@
 #include "swarm/options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "edgefleet/hal.h"
 #include "log.h"
 
 static const char usage[] =
@@ -37,56 +35,9 @@ static const char usage[] =
     "SIGUSR1 prints a line of JSON, and so does the end. Exit status: 0 told to stop, or the goal is reached;\n"
     "64 something that you must mend; 70 a panic; 75 the timeout came first.\n";
 
-enum {
-    OPTION_HELP = 1,
-    OPTION_FIRST,
-    OPTION_PATTERN,
-    OPTION_IDENTITY,
-    OPTION_BROKER,
-    OPTION_USERNAME_LESS,
-    OPTION_REGISTRY,
-    OPTION_REGISTRY_NAME,
-    OPTION_REGISTRY_CONNECTIONS,
-    OPTION_BROKER_HANDSHAKES,
-    OPTION_INFERENCE_SOCKET,
-    OPTION_INFERENCE_COMMAND,
-    OPTION_CLASS,
-    OPTION_FIRMWARE_VERSION,
-    OPTION_SLOT_BYTES,
-    OPTION_ARENA_BYTES,
-    OPTION_RAM_BYTES,
-    OPTION_UNTIL,
-    OPTION_TIMEOUT,
-    OPTION_QUIET
-};
-
-static const struct option table[] = {
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"count", required_argument, NULL, 'n'},
-    {"first-id", required_argument, NULL, OPTION_FIRST},
-    {"id-pattern", required_argument, NULL, OPTION_PATTERN},
-    {"identity", required_argument, NULL, OPTION_IDENTITY},
-    {"broker", required_argument, NULL, OPTION_BROKER},
-    {"username-less", no_argument, NULL, OPTION_USERNAME_LESS},
-    {"registry", required_argument, NULL, OPTION_REGISTRY},
-    {"registry-name", required_argument, NULL, OPTION_REGISTRY_NAME},
-    {"registry-connections", required_argument, NULL, OPTION_REGISTRY_CONNECTIONS},
-    {"broker-handshakes", required_argument, NULL, OPTION_BROKER_HANDSHAKES},
-    {"inference-socket", required_argument, NULL, OPTION_INFERENCE_SOCKET},
-    {"inference-command", required_argument, NULL, OPTION_INFERENCE_COMMAND},
-    {"class", required_argument, NULL, OPTION_CLASS},
-    {"firmware-version", required_argument, NULL, OPTION_FIRMWARE_VERSION},
-    {"slot-bytes", required_argument, NULL, OPTION_SLOT_BYTES},
-    {"arena-bytes", required_argument, NULL, OPTION_ARENA_BYTES},
-    {"ram-bytes", required_argument, NULL, OPTION_RAM_BYTES},
-    {"until", required_argument, NULL, OPTION_UNTIL},
-    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-    {"quiet", no_argument, NULL, OPTION_QUIET},
-    {NULL, 0, NULL, 0},
-};
-
 /* Text with one place for a number. */
-static bool read_pattern(px_swarm_options *options, const char *text) {
+static bool read_pattern(void *out, const char *name, char *text) {
+    px_swarm_options *options = out;
     const char *percent = strchr(text, '%');
     const char *at = percent != NULL ? percent + 1 : text;
     size_t before = percent != NULL ? (size_t)(percent - text) : 0;
@@ -97,7 +48,7 @@ static bool read_pattern(px_swarm_options *options, const char *text) {
     }
     if (percent == NULL || *at != 'd' || strchr(at, '%') != NULL || before > EF_DEVICE_ID_MAX ||
         strlen(at + 1) > EF_DEVICE_ID_MAX) {
-        say(LEVEL_ERROR, "--id-pattern: one %%d or %%0Nd in a device's id, not '%s'", text);
+        say(LEVEL_ERROR, "--%s: one %%d or %%0Nd in a device's id, not '%s'", name, text);
         return false;
     }
     memcpy(options->before, text, before);
@@ -106,7 +57,8 @@ static bool read_pattern(px_swarm_options *options, const char *text) {
     return true;
 }
 
-static bool read_goal(px_swarm_options *options, const char *text) {
+static bool read_goal(void *out, const char *name, char *text) {
+    px_swarm_options *options = out;
     static const char word[] = "confirmed:";
     const char *goal = text + sizeof word - 1;
     options->has_goal = true;
@@ -121,74 +73,42 @@ static bool read_goal(px_swarm_options *options, const char *text) {
         options->goal_generation = strtoll(goal, NULL, 10);
         return true;
     }
-    say(LEVEL_ERROR, "--until: confirmed:GENERATION or confirmed:SHA256, not '%s'", text);
+    say(LEVEL_ERROR, "--%s: confirmed:GENERATION or confirmed:SHA256, not '%s'", name, text);
     return false;
 }
 
-static bool read_first(uint32_t *out, const char *text) {
-    *out = 0;
-    return strcmp(text, "0") == 0 || argument_read_count(out, "first-id", text);
+/* A number, or none. */
+static bool read_first(void *out, const char *name, char *text) {
+    *(uint32_t *)out = 0;
+    return strcmp(text, "0") == 0 || argument_read_count(out, name, text);
 }
 
-static bool read_device_option(px_swarm_options *options, int which, const char *text) {
-    switch (which) {
-    case OPTION_CLASS:
-        return argument_read_matching(&options->device_class, "class", EF_PATTERN_DNS_LABEL, text);
-    case OPTION_FIRMWARE_VERSION:
-        return argument_read_matching(&options->firmware_version, "firmware-version", EF_PATTERN_SEMVER, text);
-    case OPTION_SLOT_BYTES:
-        return argument_read_count(&options->slot_bytes, "slot-bytes", text);
-    case OPTION_ARENA_BYTES:
-        return argument_read_count(&options->arena_bytes, "arena-bytes", text);
-    case OPTION_RAM_BYTES:
-        return argument_read_count(&options->ram_bytes, "ram-bytes", text);
-    default: /* getopt_long has said it */
-        return false;
-    }
-}
+#define AT(member) offsetof(px_swarm_options, member)
 
-static bool read_option(px_swarm_options *options, int which, const char *text) {
-    switch (which) {
-    case 'n':
-        return argument_read_count(&options->count, "count", text);
-    case OPTION_FIRST:
-        return read_first(&options->first, text);
-    case OPTION_PATTERN:
-        return read_pattern(options, text);
-    case OPTION_IDENTITY:
-        options->identity = text;
-        return true;
-    case OPTION_BROKER:
-        return argument_read_endpoint(&options->broker, "broker", text);
-    case OPTION_USERNAME_LESS:
-        options->no_username = true;
-        return true;
-    case OPTION_REGISTRY:
-        return argument_read_endpoint(&options->registry, "registry", text);
-    case OPTION_REGISTRY_NAME:
-        options->registry_name = text;
-        return true;
-    case OPTION_REGISTRY_CONNECTIONS:
-        return argument_read_count(&options->registry_connections, "registry-connections", text);
-    case OPTION_BROKER_HANDSHAKES:
-        return argument_read_count(&options->broker_handshakes, "broker-handshakes", text);
-    case OPTION_INFERENCE_SOCKET:
-        options->inference_socket = text;
-        return true;
-    case OPTION_INFERENCE_COMMAND:
-        options->inference_command = text;
-        return true;
-    case OPTION_UNTIL:
-        return read_goal(options, text);
-    case OPTION_TIMEOUT:
-        return argument_read_count(&options->timeout_s, "timeout", text);
-    case OPTION_QUIET:
-        options->quiet = true;
-        return true;
-    default:
-        return read_device_option(options, which, text);
-    }
-}
+static const px_argument table[] = {
+    {"count", argument_read_count, AT(count), true, 'n'},
+    {"identity", argument_read_text, AT(identity), true, 0},
+    {"broker", argument_read_endpoint, AT(broker), true, 0},
+    {"registry", argument_read_endpoint, AT(registry), true, 0},
+    {"first-id", read_first, AT(first), false, 0},
+    {"id-pattern", read_pattern, 0, false, 0},
+    {"username-less", argument_read_flag, AT(no_username), false, 0},
+    {"registry-name", argument_read_text, AT(registry_name), false, 0},
+    {"registry-connections", argument_read_count, AT(registry_connections), false, 0},
+    {"broker-handshakes", argument_read_count, AT(broker_handshakes), false, 0},
+    {"inference-socket", argument_read_text, AT(inference_socket), false, 0},
+    {"inference-command", argument_read_text, AT(inference_command), false, 0},
+    {"class", argument_read_label, AT(device_class), false, 0},
+    {"firmware-version", argument_read_semver, AT(firmware_version), false, 0},
+    {"slot-bytes", argument_read_count, AT(slot_bytes), false, 0},
+    {"arena-bytes", argument_read_count, AT(arena_bytes), false, 0},
+    {"ram-bytes", argument_read_count, AT(ram_bytes), false, 0},
+    {"until", read_goal, 0, false, 0},
+    {"timeout", argument_read_count, AT(timeout_s), false, 0},
+    {"quiet", argument_read_flag, AT(quiet), false, 0},
+    {NULL, NULL, 0, false, 0},
+};
+_Static_assert(sizeof table / sizeof table[0] <= ARGUMENTS_MAX + 1, "the table has too many rows");
 
 bool swarm_options_name(const px_swarm_options *options, uint32_t index, char id[EF_DEVICE_ID_MAX + 1]) {
     char text[3 * EF_DEVICE_ID_MAX];
@@ -204,21 +124,8 @@ bool swarm_options_name(const px_swarm_options *options, uint32_t index, char id
 
 static bool check(px_swarm_options *options) {
     char id[EF_DEVICE_ID_MAX + 1];
-    const char *missing = options->count == 0                 ? "-n"
-                          : options->identity == NULL         ? "--identity"
-                          : options->broker.host[0] == '\0'   ? "--broker"
-                          : options->registry.host[0] == '\0' ? "--registry"
-                                                              : NULL;
-    if (missing != NULL) {
-        say(LEVEL_ERROR, "%s is missing; --help lists all options", missing);
-        return false;
-    }
-    if ((options->inference_socket == NULL) == (options->inference_command == NULL)) {
-        say(LEVEL_ERROR, "exactly one of --inference-socket and --inference-command is needed");
-        return false;
-    }
-    if (options->slot_bytes % EF_FLASH_SECTOR != 0 || options->slot_bytes > 256u * 1024 * 1024) {
-        say(LEVEL_ERROR, "--slot-bytes: a multiple of %u up to 256 MiB", EF_FLASH_SECTOR);
+    if (!argument_check_inference(options->inference_socket, options->inference_command) ||
+        !argument_check_slot(options->slot_bytes)) {
         return false;
     }
     if (!swarm_options_name(options, 0, id) || !swarm_options_name(options, options->count - 1, id)) {
@@ -231,8 +138,7 @@ static bool check(px_swarm_options *options) {
     return true;
 }
 
-px_swarm_outcome swarm_options_read(px_swarm_options *options, int count, char **arguments) {
-    int which;
+options_outcome swarm_options_read(px_swarm_options *options, int count, char **arguments) {
     *options = (px_swarm_options){.before = "press-",
                                   .digits = 5,
                                   .device_class = "esp32",
@@ -242,18 +148,6 @@ px_swarm_outcome swarm_options_read(px_swarm_options *options, int count, char *
                                   .arena_bytes = 16384,
                                   .registry_connections = 32,
                                   .broker_handshakes = 64};
-    while ((which = getopt_long(count, arguments, "n:", table, NULL)) != -1) {
-        if (which == OPTION_HELP) {
-            fputs(usage, stdout);
-            return SWARM_HELP;
-        }
-        if (!read_option(options, which, optarg)) {
-            return SWARM_WRONG;
-        }
-    }
-    if (optind < count) {
-        say(LEVEL_ERROR, "'%s' is no option; --help lists them", arguments[optind]);
-        return SWARM_WRONG;
-    }
-    return check(options) ? SWARM_RUN : SWARM_WRONG;
+    options_outcome outcome = arguments_read(options, table, usage, count, arguments);
+    return outcome == OPTIONS_RUN && !check(options) ? OPTIONS_WRONG : outcome;
 }

@@ -36,10 +36,8 @@ typedef struct {
     char goal_digest[2 * 32 + 1];
 } px_swarm_options;
 
-typedef enum { SWARM_RUN, SWARM_HELP, SWARM_WRONG } px_swarm_outcome;
-
-/* Reads the command line, which the options borrow; on SWARM_WRONG standard error says what is wrong. */
-px_swarm_outcome swarm_options_read(px_swarm_options *options, int count, char **arguments);
+/* Reads the command line, which the options borrow; on OPTIONS_WRONG standard error says what is wrong. */
+options_outcome swarm_options_read(px_swarm_options *options, int count, char **arguments);
 
 /* The id of one device; false when it would be none. */
 bool swarm_options_name(const px_swarm_options *options, uint32_t index, char id[EF_DEVICE_ID_MAX + 1]);
