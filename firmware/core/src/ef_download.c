@@ -181,13 +181,40 @@ ef_event ef_update_poll_fetch(ef_agent *agent, const char *what) {
     return ef_update_fail_attempt(agent, reason, note);
 }
 
+bool ef_update_is_erased(const uint8_t *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != 0xFF) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t whole_sectors(uint32_t length) {
+    return (length + EF_FLASH_SECTOR - 1) / EF_FLASH_SECTOR * EF_FLASH_SECTOR;
+}
+
+/* Bytes of the inbox to erase first: none where the last manifest was accepted and taken out of it. */
+static uint32_t dirt_of_inbox(const ef_agent *agent, uint32_t length) {
+    const uint8_t *inbox = agent->hal->flash.map(agent->hal->context, EF_INBOX_AT, whole_sectors(length));
+    return inbox != NULL && ef_update_is_erased(inbox, whole_sectors(length)) ? 0 : length;
+}
+
+static bool empty_inbox(const ef_agent *agent, uint32_t length) {
+    bool good = true;
+    for (uint32_t at = 0; at < length && good; at += EF_FLASH_SECTOR) {
+        good = agent->hal->flash.erase(agent->hal->context, EF_INBOX_AT + at);
+    }
+    return good;
+}
+
 ef_event ef_step_manifest(ef_agent *agent) {
     ef_update *update = &agent->update;
     const ef_command_record *command = &agent->command;
     if (!update->fetching) {
         if (update->fetch.done == 0) {
             const ef_fetch_order order = {manifests, command->manifest_digest, command->manifest_bytes, EF_INBOX_AT,
-                                          command->manifest_bytes};
+                                          dirt_of_inbox(agent, command->manifest_bytes)};
             ef_fetch_prepare(&update->fetch, agent->hal, &order);
         }
         update->attempts = update->failures + 1;
@@ -230,7 +257,8 @@ ef_event ef_step_judge(ef_agent *agent) {
     }
     /* First the record, then the bytes: a slot that is being overwritten must not count as a model. */
     if (reason == EF_REASON_FLASH_ERROR || !ef_slot_set(agent, update->target, EF_SLOT_EMPTY) ||
-        !copy_manifest(agent, update->target, update->slot.manifest_bytes)) {
+        !copy_manifest(agent, update->target, update->slot.manifest_bytes) ||
+        !empty_inbox(agent, update->slot.manifest_bytes)) {
         return ef_update_fail_attempt(agent, EF_REASON_FLASH_ERROR, "manifest: flash cannot be written");
     }
     update->judged = true;

@@ -48,15 +48,6 @@ ef_event ef_step_erase(ef_agent *agent) {
     return EF_EVENT_NEXT;
 }
 
-static bool is_erased(const uint8_t *sector) {
-    for (size_t i = 0; i < EF_FLASH_SECTOR; i++) {
-        if (sector[i] != 0xFF) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Looks at the sectors from the last one down. Bytes came in order: all before the last that has any is whole, and that
  * one is begun again, because nobody knows whether its last bytes got there. */
 static ef_event find_end(ef_agent *agent) {
@@ -70,7 +61,7 @@ static ef_event find_end(ef_agent *agent) {
     if (sector == NULL) {
         return EF_EVENT_OVER;
     }
-    bool erased = is_erased(sector);
+    bool erased = ef_update_is_erased(sector, EF_FLASH_SECTOR);
     if (!erased || update->cursor == 0) {
         prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);
     }

@@ -100,4 +100,7 @@ void ef_trial_undo(ef_agent *agent, ef_slot_state state);
 /* The same, and the end of the command: returns EF_EVENT_FAILED. */
 ef_event ef_trial_fail(ef_agent *agent, ef_reason reason, const char *note);
 
+/* Whether nothing was programmed there since it was erased. */
+bool ef_update_is_erased(const uint8_t *bytes, size_t length);
+
 #endif
