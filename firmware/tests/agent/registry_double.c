@@ -78,6 +78,7 @@ static void attack(registry_double *registry, const char *path, uint8_t *content
     }
     if (registry->tampered != NULL && strstr(path, registry->tampered) != NULL && registry->tampered_at < whole) {
         content[registry->tampered_at] ^= registry->mask;
+        registry->tampered_at += registry->tampered_step;
         registry->tampered = registry->tampered_times == 1 ? NULL : registry->tampered;
         registry->tampered_times -= registry->tampered_times > 1 ? 1 : 0;
     }

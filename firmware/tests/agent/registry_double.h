@@ -36,13 +36,14 @@ typedef struct {
     const char *retry; /* the value of Retry-After */
     /* An attacker's: whose path contains `swapped` is served the bytes of `with`, cut or padded to the length that was
      * there; whose path contains `tampered` gets the byte at `tampered_at` changed by `mask`, the first `tampered_times`
-     * times (0: always). NULL: nothing. */
+     * times (0: always), each time `tampered_step` bytes further. NULL: nothing. */
     const char *swapped;
     const char *with;
     const char *tampered;
     size_t tampered_at;
     uint8_t mask;
     unsigned tampered_times;
+    size_t tampered_step;
     uint64_t *now_ms;
     /* What was seen. */
     unsigned requests;

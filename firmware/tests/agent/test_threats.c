@@ -67,17 +67,19 @@ static void test_tampered_manifest(const test_setting *setting) {
     before = malloc(b.flash.size);
     memcpy(before, b.flash.bytes, b.flash.size);
     b.registry.tampered = "manifests";
-    for (size_t i = 0; i < 1290; i++) {
+    b.registry.tampered_step = 1;
+    /* Each byte once: a device asks four times, and finds another one changed each time. */
+    for (size_t i = 0; i < 1290; i += 4) {
         memcpy(b.flash.bytes, before, b.flash.size);
-        b.registry.tampered_at = i;
-        b.registry.mask = (uint8_t)(1u << i % 8);
+        b.registry.tampered_at = i < 1286 ? i : 1286;
+        b.registry.mask = (uint8_t)(1u << i / 4 % 8);
         CHECK(bench_boot(&b) == BENCH_RAN);
         obey(&b, "second");
         CHECK_TEXT(b.phases, "Downloading Rejected");
         CHECK_SAID(&b, "active.version", "1.0.0");
         CHECK(bench_runs_what_it_says(&b));
     }
-    CHECK(b.registry.requests == 2 + 4 * 1290); /* it was spoiled each time, and no model was asked for */
+    CHECK(b.registry.requests == 2 + 323 * 4); /* and no model was asked for */
     free(before);
     end(&b);
 }
