@@ -87,7 +87,7 @@ def test_the_device_tests_meet_every_phase_and_outcome(reports: list[Reported]) 
     assert {report.phase for report in reports} == set(Phase) - never
     failed = {Reason.DOWNLOAD_FAILED, Reason.DIGEST_MISMATCH, Reason.FLASH_ERROR, Reason.MODEL_LOAD_FAILED}
     rejected = {Reason.DOES_NOT_FIT, Reason.ARENA_TOO_SMALL, Reason.WRONG_CLASS, Reason.SECURITY_VERSION_TOO_LOW}
-    rejected |= {Reason.UNKNOWN_KEY, Reason.MANIFEST_MISMATCH, Reason.FEATURE_SCHEMA_UNKNOWN}
+    rejected |= {Reason.UNKNOWN_KEY, Reason.BAD_SIGNATURE, Reason.MANIFEST_MISMATCH, Reason.FEATURE_SCHEMA_UNKNOWN}
     more = {Reason.OK, Reason.DEFERRED, Reason.SELF_TEST_FAILED, Reason.WATCHDOG_RESET, Reason.NOT_ACTIVATED}
     assert {report.reason for report in reports} == failed | rejected | more
 
