@@ -106,6 +106,15 @@ def has_resumed(scene: Scene) -> None:
     assert scene.server.asked("blobs")[-1].first > 0
 
 
+def asked_for_parts(*parts: bool) -> Callable[[Scene], None]:
+    """Whether each of the last requests was for a part: what had come was not erased for an answer that is all."""
+
+    def check(scene: Scene) -> None:
+        assert tuple(each.first > 0 for each in scene.server.asked("blobs")[-len(parts) :]) == parts
+
+    return check
+
+
 def stayed_away(scene: Scene) -> None:
     """Nobody fetched the model from the registry that is not this device's."""
     log = list(scene.board.platform.registry.lines())
@@ -297,8 +306,10 @@ PASSING: Final = (
         "says nothing for 10 s",
         lasts=False,
     ),
-    once("all-for-the-rest", cut(in_body), changed(make_whole), said="does not give the rest alone"),
-    once("no-rest", cut(in_body), changed(make_unsatisfiable), said="does not give the rest alone"),
+    once("all-for-the-rest", cut(in_body), changed(make_whole), check=asked_for_parts(False, True)),
+    once(
+        "no-rest", cut(in_body), changed(make_unsatisfiable), said="HTTP 416", check=asked_for_parts(False, True, False)
+    ),
     once("wrong-bytes-once", changed(flip), said="the bytes are not the ones signed", check=has_begun_again),
     once("wrong-rest", cut(in_body), changed(flip), said="the bytes are not the ones signed", check=has_begun_again),
     once("busy", refuse(503, "5"), said="HTTP 503", check=waits(5, 9)),

@@ -38,7 +38,7 @@ BUGS: Final = (
         Bug(
             "any-length-will-do",
             "core/src/ef_fetch.c",
-            "http->length != fetch->size - fetch->done",
+            "http->length != fetch->size - fetch->done + fetch->skip",
             "false",
         ),
         "shorter",
