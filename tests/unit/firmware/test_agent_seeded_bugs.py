@@ -202,7 +202,7 @@ BUGS = (
         "        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
         "    if (!erased || update->cursor == 0) {\n"
         "        while (update->cursor > 0 &&\n"
-        "               is_erased(hal->flash.map(hal->context, area_of(agent) + update->cursor - 4096, 4096))) {\n"
+        "               ef_update_is_erased(sector - 4096, 4096)) {\n            sector -= 4096;\n"
         "            update->cursor -= 4096;\n        }\n"
         "        prepare(agent, erased ? 0 : update->cursor + EF_FLASH_SECTOR);",
         "bytes-that-look-erased-are-no-trap",
