@@ -37,7 +37,8 @@ static bool config_makes_sense(const ef_agent_config *config) {
            matches(EF_PATTERN_SEMVER, config->firmware_version) && config->slot_bytes > 0 &&
            config->slot_bytes % EF_FLASH_SECTOR == 0 && config->slot_bytes <= INT32_MAX / 4 &&
            config->arena_bytes <= INT32_MAX && config->release_count <= EF_KEYS_MAX &&
-           config->assignment_count <= EF_KEYS_MAX && config->scratch != NULL && (config->sense_memory == NULL || config->sense_work != NULL);
+           config->assignment_count <= EF_KEYS_MAX && config->scratch != NULL &&
+           (config->sense_memory == NULL || config->sense_work != NULL);
 }
 
 /* Made once, when the board is new. */

@@ -18,10 +18,10 @@ typedef struct {
     psa_status_t status;
 } hash;
 
-static hash begin_hash(void) {
-    hash h = {PSA_HASH_OPERATION_INIT, PSA_SUCCESS};
-    h.status = psa_hash_setup(&h.operation, PSA_ALG_SHA_256);
-    return h;
+/* In place: PSA allows no copy of an operation that is under way. */
+static void begin_hash(hash *h) {
+    h->operation = psa_hash_operation_init();
+    h->status = psa_hash_setup(&h->operation, PSA_ALG_SHA_256);
 }
 
 static void add(hash *h, const void *bytes, size_t length) {
@@ -50,7 +50,8 @@ static bool end_hash(hash *h, uint8_t digest[EF_SHA256_BYTES]) {
 }
 
 bool ef_sha256(const uint8_t *bytes, size_t length, uint8_t digest[EF_SHA256_BYTES]) {
-    hash h = begin_hash();
+    hash h;
+    begin_hash(&h);
     add(&h, bytes, length);
     return end_hash(&h, digest);
 }
@@ -60,7 +61,8 @@ bool ef_wrapped_measure(ef_text text, ef_wrapped *payload) {
     if (!ef_base64_decode(text, NULL, 0, &payload->length)) {
         return false;
     }
-    hash h = begin_hash();
+    hash h;
+    begin_hash(&h);
     add_base64(&h, text);
     return end_hash(&h, payload->sha256);
 }
@@ -76,27 +78,28 @@ static void add_decimal(hash *h, size_t value) {
 }
 
 /* DSSE, protocol.md: "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body. This is all but the body. */
-static hash begin_encoding(const char *payload_type, size_t length) {
+static void begin_encoding(hash *h, const char *payload_type, size_t length) {
     size_t type_length = strlen(payload_type);
-    hash h = begin_hash();
-    add(&h, "DSSEv1 ", 7);
-    add_decimal(&h, type_length);
-    add(&h, " ", 1);
-    add(&h, payload_type, type_length);
-    add(&h, " ", 1);
-    add_decimal(&h, length);
-    add(&h, " ", 1);
-    return h;
+    begin_hash(h);
+    add(h, "DSSEv1 ", 7);
+    add_decimal(h, type_length);
+    add(h, " ", 1);
+    add(h, payload_type, type_length);
+    add(h, " ", 1);
+    add_decimal(h, length);
+    add(h, " ", 1);
 }
 
 bool ef_dsse_digest(const char *payload_type, const uint8_t *payload, size_t length, uint8_t digest[EF_SHA256_BYTES]) {
-    hash h = begin_encoding(payload_type, length);
+    hash h;
+    begin_encoding(&h, payload_type, length);
     add(&h, payload, length);
     return end_hash(&h, digest);
 }
 
 static bool digest_wrapped(const char *payload_type, const ef_wrapped *payload, uint8_t digest[EF_SHA256_BYTES]) {
-    hash h = begin_encoding(payload_type, payload->length);
+    hash h;
+    begin_encoding(&h, payload_type, payload->length);
     add_base64(&h, payload->text);
     return end_hash(&h, digest);
 }
@@ -118,7 +121,8 @@ bool ef_key_load(ef_key *key, const uint8_t point[EF_POINT_BYTES]) {
         return false;
     }
     (void)psa_destroy_key(id);
-    hash h = begin_hash();
+    hash h;
+    begin_hash(&h);
     add(&h, spki_prefix, sizeof spki_prefix);
     add(&h, point, EF_POINT_BYTES);
     if (!end_hash(&h, digest)) {
