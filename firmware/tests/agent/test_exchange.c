@@ -251,7 +251,7 @@ static void test_keys_that_are_none_are_refused(const test_setting *setting) {
     end(&n);
 }
 
-static void test_a_trickle_ends(const test_setting *setting) {
+static void test_an_answer_that_trickles_ends(const test_setting *setting) {
     for (size_t path = 0; path < 2; path++) {
         newborn n;
         begin(&n, setting);
@@ -272,6 +272,6 @@ const named_test exchange_tests[] = {
     {"an-answer-says-when-to-ask-again", test_an_answer_says_when_to_ask_again},
     {"only-documents-of-the-contract-count", test_only_documents_of_the_contract_count},
     {"keys-that-are-none-are-refused", test_keys_that_are_none_are_refused},
-    {"a-trickle-ends", test_a_trickle_ends},
+    {"an-answer-that-trickles-ends", test_an_answer_that_trickles_ends},
     {NULL, NULL},
 };

@@ -202,7 +202,7 @@ BUGS = (
         "ef_request.c",
         "if (now - request->began_ms > EF_REQUEST_TOTAL_MS) {",
         "if (now < request->began_ms) {",
-        "a-trickle-ends",
+        "an-answer-that-trickles-ends",
     ),
     Bug(
         "the-stream-stays-open",

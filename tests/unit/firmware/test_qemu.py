@@ -98,7 +98,7 @@ def test_a_seeded_bug_breaks_a_promise(bug: Bug, tmp_path: Path) -> None:
 @pytest.mark.parametrize("processor", PROCESSORS)
 def test_the_device_tests_pass(processor: str) -> None:
     folder = build(FIRMWARE, cache_folder(), [f"{processor}/agent_check.elf"])
-    # With documents, which go nowhere here, the tests of power cuts are left out: they take half an hour in QEMU.
+    # With documents, which go nowhere here, the tests of power cuts, the longest, are left out.
     done = run(folder, processor, "agent_check", ".", "--documents", "/dev/null", limit=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^\d+ device tests, 0 failed$", done.stdout, re.MULTILINE)
